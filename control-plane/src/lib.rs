@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The control plane: watches Docker, compiles Traefik-style labels, and pushes
+//! the configuration to the proxies.
+
+pub mod label;
+pub mod middleware;
+pub mod model;
+pub mod rule;
