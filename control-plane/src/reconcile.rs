@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::select_all;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -24,6 +25,8 @@ pub type ProviderReceiver = watch::Receiver<Option<Arc<ProviderState>>>;
 pub struct Reconciler {
     /// Entry points of the static configuration.
     pub entry_points: BTreeMap<String, EntryPointOptions>,
+    /// Entry points that stay closed, and why.
+    pub closed_entry_points: BTreeMap<String, String>,
     /// How to speak to servers.
     pub servers_transport: ServersTransport,
     /// Providers by name.
@@ -35,7 +38,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Runs until every provider has ended for good.
+    /// Runs until the providers end.
     pub async fn run(mut self) {
         loop {
             let spoken = self.providers.iter_mut().map(|(name, provider)| {
@@ -54,6 +57,7 @@ impl Reconciler {
         let started = std::time::Instant::now();
         let mut compiled = compile::compile(Input {
             entry_points: &self.entry_points,
+            closed_entry_points: &self.closed_entry_points,
             servers_transport: &self.servers_transport,
             providers,
         });
@@ -98,26 +102,15 @@ impl Reconciler {
         }
     }
 
-    /// Waits for any provider to speak; `false` when none will ever again.
+    /// Waits for any provider to speak; `false` when the process is ending:
+    /// providers keep their end of the channel for as long as it lives.
     async fn changed(&mut self) -> bool {
-        while !self.providers.is_empty() {
-            let waits = self.providers.iter_mut().map(|(name, provider)| {
-                Box::pin(async move { (name.clone(), provider.changed().await) })
-            });
-            let ((name, outcome), _, _) = futures_util::future::select_all(waits).await;
-            if outcome.is_ok() {
-                return true;
-            }
-            // It ended (Traefik's `watch=false`): its last word stays in force.
-            let Some(ended) = self.providers.get(&name) else { return false };
-            if self.providers.len() == 1 {
-                return false;
-            }
-            let last = ended.borrow().clone();
-            let (_keep, constant) = watch::channel(last);
-            self.providers.insert(name, constant);
+        let waits = self.providers.values_mut().map(|provider| Box::pin(provider.changed()));
+        let waits: Vec<_> = waits.collect();
+        if waits.is_empty() {
+            // Without a provider there is one configuration: the entry points.
+            return false;
         }
-        // Without a provider there is one configuration: the entry points.
-        false
+        select_all(waits).await.0.is_ok()
     }
 }

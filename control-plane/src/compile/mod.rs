@@ -19,19 +19,18 @@ use std::sync::Arc;
 
 use fairway_proto::discovery::v1::Resource;
 
-use crate::config::{EntryPointOptions, ServersTransport};
+use crate::config::{API_ENTRY_POINT, EntryPointOptions, ServersTransport};
 use crate::model::{Diagnostic, Middleware, ObjectId, ProviderState, Service, Severity};
 
 pub use router::Router;
-
-/// The entry point that the control plane itself serves; proxies never see it.
-pub const API_ENTRY_POINT: &str = "traefik";
 
 /// Everything a compilation depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// Entry points of the static configuration, by name.
     pub entry_points: &'a BTreeMap<String, EntryPointOptions>,
+    /// Entry points that stay closed, and why.
+    pub closed_entry_points: &'a BTreeMap<String, String>,
     /// How to speak to servers.
     pub servers_transport: &'a ServersTransport,
     /// The latest word of every provider, by provider name.

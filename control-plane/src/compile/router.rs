@@ -1,9 +1,12 @@
 //! Routers: references resolved, rules parsed, priorities filled in.
 
+use std::collections::BTreeMap;
+
 use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
-use super::{API_ENTRY_POINT, Compiled, Input, Object, Outcome, encode, middleware, name};
+use super::{Compiled, Input, Object, Outcome, encode, middleware, name};
+use crate::config::API_ENTRY_POINT;
 use crate::model::{self, Diagnostic, DynamicConfig, ObjectId, ObjectKind};
 use crate::rule;
 
@@ -51,7 +54,8 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
 
 pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
     let served = input.entry_points.keys().filter(|name| *name != API_ENTRY_POINT);
-    let served: Vec<String> = served.cloned().collect();
+    let entry_points =
+        EntryPoints { served: served.cloned().collect(), closed: input.closed_entry_points };
     for (qualified, mut object) in std::mem::take(&mut out.routers) {
         if let Some(router) = &mut object.value {
             let subject = Subject {
@@ -59,7 +63,7 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
                 provider: &object.provider,
                 containers: &object.containers,
             };
-            match subject.resolve(router, &served, out) {
+            match subject.resolve(router, &entry_points, out) {
                 Ok(message) => {
                     subject.mark_used(router, &mut object.outcome, out);
                     out.resources.push(encode::resource(
@@ -99,6 +103,13 @@ impl Router {
     }
 }
 
+/// Where routers may listen.
+struct EntryPoints<'a> {
+    served: Vec<String>,
+    /// Those that stay closed, and why.
+    closed: &'a BTreeMap<String, String>,
+}
+
 /// The router being compiled.
 #[derive(Clone, Copy)]
 struct Subject<'a> {
@@ -111,17 +122,18 @@ impl Subject<'_> {
     fn resolve(
         self,
         router: &mut Router,
-        served: &[String],
+        entry_points: &EntryPoints<'_>,
         out: &mut Compiled,
     ) -> Result<wire::Router, Rejected> {
-        self.entry_points(router, served, out)?;
+        self.entry_points(router, entry_points, out)?;
         let matcher = rule::parse(&router.rule).map_err(|error| Rejected {
             option: "rule",
             message: format!("rule `{}` does not parse: {error}", router.rule),
-            suggestion: error.suggestion(),
+            suggestion: error.suggestion.clone(),
         })?;
-        for (message, suggestion) in rule::warnings(&matcher) {
-            self.report(Diagnostic::warning(message, suggestion), "rule", out);
+        for warning in rule::warnings(&matcher) {
+            let diagnostic = Diagnostic::warning(warning.message, warning.suggestion);
+            self.report(diagnostic, "rule", out);
         }
         if router.priority > MAX_PRIORITY {
             return Err(Rejected {
@@ -156,9 +168,10 @@ impl Subject<'_> {
     fn entry_points(
         self,
         router: &mut Router,
-        served: &[String],
+        entry_points: &EntryPoints<'_>,
         out: &mut Compiled,
     ) -> Result<(), Rejected> {
+        let served = &entry_points.served;
         if router.entry_points.is_empty() {
             router.entry_points = served.to_vec();
             return Ok(());
@@ -166,7 +179,9 @@ impl Subject<'_> {
         let (known, unknown): (Vec<_>, Vec<_>) =
             router.entry_points.iter().cloned().partition(|wanted| served.contains(wanted));
         let Some(first_unknown) = unknown.first() else { return Ok(()) };
+        let closed = entry_points.closed.get(first_unknown);
         let suggestion = match name::nearest(first_unknown, served) {
+            _ if closed.is_some() => format!("use {}", served.join(" or ")),
             Some(near) => format!("did you mean {near}?"),
             None => format!(
                 "use {}, or start the control plane with --entrypoints.{first_unknown}.address=:PORT",
@@ -175,11 +190,14 @@ impl Subject<'_> {
         };
         let unknown = unknown.join(", ");
         if known.is_empty() {
-            let message = format!("none of the router's entry points exists: {unknown}");
+            let message = match closed {
+                Some(reason) => format!("entry point {first_unknown} is closed: {reason}"),
+                None => format!("none of the router's entry points exists: {unknown}"),
+            };
             return Err(Rejected { option: "entrypoints", message, suggestion });
         }
         let message =
-            format!("entry point {unknown} does not exist; the router works on {}", known.join(", "));
+            format!("entry point {unknown} is not there; the router works on {}", known.join(", "));
         router.entry_points = known;
         self.report(Diagnostic::warning(message, suggestion), "entrypoints", out);
         Ok(())
