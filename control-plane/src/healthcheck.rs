@@ -26,7 +26,9 @@ pub(crate) async fn ask(config: &StaticConfig) -> anyhow::Result<()> {
         .connect()
         .await
         .with_context(|| format!("nothing answers on {address}"))?;
-    let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await?;
+    let answer = HealthClient::new(channel)
+        .check(HealthCheckRequest::default())
+        .await?;
     match answer.into_inner().status() {
         ServingStatus::Serving => {
             println!("OK: {address}");

@@ -9,7 +9,9 @@ pub(crate) fn start(options: LogOptions) {
     let filter = EnvFilter::try_from_default_env()
         // The libraries' debug lines are about themselves.
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,fairway_control={level}")));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match options.format {
         LogFormat::Common => lines.with_target(false).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
