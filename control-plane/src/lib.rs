@@ -5,3 +5,4 @@ pub mod label;
 pub mod middleware;
 pub mod model;
 pub mod rule;
+mod spelling;
