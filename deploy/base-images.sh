@@ -99,7 +99,7 @@ copy_toolchain() {
     local from=$1 to=$2
     mkdir -p "$to"/{bin,lib/rustlib,libexec}
     cp -a "$from"/bin/{cargo,rustc} "$to/bin/"
-    cp -a "$from"/lib/*.so "$to/lib/"
+    cp -a "$from"/lib/*.so* "$to/lib/"
     cp -a "$from/lib/rustlib/$(rustc -vV | awk '/^host/ {print $2}')" "$to/lib/rustlib/"
     if [ -d "$from/libexec" ]; then cp -a "$from/libexec/." "$to/libexec/"; fi
 }
@@ -120,6 +120,8 @@ make_rust() {
             --change 'ENV PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
             --change 'CMD ["bash"]' --change "LABEL $LABEL=$from" - "$RUST_IMAGE" >/dev/null
     rm -rf --one-file-system "$root"
+    docker run --rm --network none "$RUST_IMAGE" rustc --version >/dev/null ||
+        { docker image rm "$RUST_IMAGE" >/dev/null; fail "the toolchain copied into $RUST_IMAGE does not run"; }
 }
 
 # --- main --------------------------------------------------------------------
