@@ -4,4 +4,5 @@
 pub mod label;
 pub mod middleware;
 pub mod model;
+pub mod provider;
 pub mod rule;
