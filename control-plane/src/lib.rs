@@ -7,3 +7,4 @@ pub mod middleware;
 pub mod model;
 pub mod provider;
 pub mod rule;
+mod spelling;
