@@ -31,12 +31,17 @@ pub(super) fn server(
     advice: &mut Vec<Diagnostic>,
 ) -> Result<SocketAddr, Trouble> {
     let port = private_port(container, port, port_label)?;
-    if site.options.use_bind_port_ip {
-        if let Some(published) = published(&container.ports, port) {
-            return Ok(published);
-        }
+    if site.options.use_bind_port_ip
+        && let Some(published) = published(&container.ports, port)
+    {
+        return Ok(published);
     }
-    let address = Search { site, named: container, advice }.address(container, None, 0)?;
+    let address = Search {
+        site,
+        named: container,
+        advice,
+    }
+    .address(container, None, 0)?;
     Ok(SocketAddr::new(address, port))
 }
 
@@ -47,16 +52,25 @@ fn private_port(
 ) -> Result<u16, Trouble> {
     let label = Some(port_label.to_owned());
     match port.filter(|text| !text.is_empty()) {
-        Some(text) => text.parse().ok().filter(|port| *port != 0).ok_or_else(|| Trouble {
-            message: format!("{text:?} is not a port"),
-            suggestion: "use a number from 1 to 65535".to_owned(),
-            label,
-        }),
-        None => container.ports.iter().map(|port| port.private).min().ok_or_else(|| Trouble {
-            message: format!("container {} exposes no port", container.name),
-            suggestion: format!("say which port it listens on with {port_label}=PORT"),
-            label,
-        }),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(|| Trouble {
+                message: format!("{text:?} is not a port"),
+                suggestion: "use a number from 1 to 65535".to_owned(),
+                label,
+            }),
+        None => container
+            .ports
+            .iter()
+            .map(|port| port.private)
+            .min()
+            .ok_or_else(|| Trouble {
+                message: format!("container {} exposes no port", container.name),
+                suggestion: format!("say which port it listens on with {port_label}=PORT"),
+                label,
+            }),
     }
 }
 
@@ -68,7 +82,9 @@ fn published(ports: &[Port], private: u16) -> Option<SocketAddr> {
             port.private == private && port.protocol == protocol && port.published.is_some()
         })
     };
-    let (address, port) = of_type(PortType::Tcp).or_else(|| of_type(PortType::Udp))?.published?;
+    let (address, port) = of_type(PortType::Tcp)
+        .or_else(|| of_type(PortType::Udp))?
+        .published?;
     let address = address.filter(|address| !address.is_unspecified())?;
     Some(SocketAddr::new(address, port))
 }
@@ -91,7 +107,11 @@ impl Search<'_, '_> {
     ) -> Result<IpAddr, Trouble> {
         let own = container.decoded.labels.network.as_deref();
         let wanted = own.unwrap_or(&self.site.options.network);
-        let wanted = if wanted.is_empty() { hint.unwrap_or_default() } else { wanted };
+        let wanted = if wanted.is_empty() {
+            hint.unwrap_or_default()
+        } else {
+            wanted
+        };
         if let Some((name, network)) = self.wanted(container, wanted) {
             return self.of_network(container, name, network);
         }
@@ -122,11 +142,18 @@ impl Search<'_, '_> {
         }
         // Compose puts the project before the names of its networks, and people
         // forget that: the name they mean is known all the same.
-        let project = container.label("com.docker.compose.project").unwrap_or_default();
-        let meant = container.networks.get_key_value(&format!("{project}_{wanted}"));
+        let project = container
+            .label("com.docker.compose.project")
+            .unwrap_or_default();
+        let meant = container
+            .networks
+            .get_key_value(&format!("{project}_{wanted}"));
         let names = names(&container.networks);
         self.advise(
-            format!("container {} is not on network {wanted}, but on {names}", container.name),
+            format!(
+                "container {} is not on network {wanted}, but on {names}",
+                container.name
+            ),
             match meant {
                 Some((name, _)) => format!("{name} is used; set traefik.docker.network={name}"),
                 None => format!("set traefik.docker.network to one of {names}"),
@@ -143,7 +170,10 @@ impl Search<'_, '_> {
     ) -> Result<IpAddr, Trouble> {
         let Some(address) = network.address() else {
             return Err(trouble(
-                format!("container {} has no address on network {name}", container.name),
+                format!(
+                    "container {} has no address on network {name}",
+                    container.name
+                ),
                 "name a network it has an address on with traefik.docker.network",
             ));
         };
@@ -242,9 +272,17 @@ impl Search<'_, '_> {
 }
 
 fn names(networks: &BTreeMap<String, Network>) -> String {
-    networks.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    networks
+        .keys()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn trouble(message: String, suggestion: &str) -> Trouble {
-    Trouble { message, suggestion: suggestion.to_owned(), label: None }
+    Trouble {
+        message,
+        suggestion: suggestion.to_owned(),
+        label: None,
+    }
 }

@@ -35,12 +35,19 @@ pub fn assemble(
     // The definition that started first is in force, and a container that does
     // not run has no say against one that does.
     declarations.sort_by_key(|it| {
-        (!it.container.is_running(), it.container.started, it.container.id.as_str())
+        (
+            !it.container.is_running(),
+            it.container.started,
+            it.container.id.as_str(),
+        )
     });
     let config = merge(declarations, &mut diagnostics);
     diagnostics.sort();
     diagnostics.dedup();
-    ProviderState { config, diagnostics }
+    ProviderState {
+        config,
+        diagnostics,
+    }
 }
 
 /// Whether a container takes part, whatever it is doing.
@@ -50,7 +57,11 @@ pub(super) fn takes_part(container: &Container, options: &DockerOptions) -> bool
         Enable::Unset => options.exposed_by_default,
         Enable::Off | Enable::Invalid => false,
     };
-    enabled && options.constraint.as_ref().is_none_or(|it| it.admits(&container.labels))
+    enabled
+        && options
+            .constraint
+            .as_ref()
+            .is_none_or(|it| it.admits(&container.labels))
 }
 
 /// Whether a container takes part as it is now; if not, its mistakes are told
@@ -77,7 +88,10 @@ fn admitted(
 
 /// Routers on a container that nobody enabled are hardly meant to be ignored.
 fn forgotten_enable(container: &Container, options: &DockerOptions) -> Option<Diagnostic> {
-    let admits = options.constraint.as_ref().is_none_or(|it| it.admits(&container.labels));
+    let admits = options
+        .constraint
+        .as_ref()
+        .is_none_or(|it| it.admits(&container.labels));
     let labels = &container.decoded.labels;
     if !admits || !(labels.has_routers() || labels.has_services()) {
         return None;
@@ -95,6 +109,8 @@ fn forgotten_enable(container: &Container, options: &DockerOptions) -> Option<Di
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { host: IpAddr::V4(Ipv4Addr::LOCALHOST) }
+        Self {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        }
     }
 }

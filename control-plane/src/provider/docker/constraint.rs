@@ -70,7 +70,10 @@ impl Constraint {
             return Ok(None);
         }
         let condition = Condition::from_expr(expression::parse(text)?)?;
-        Ok(Some(Self { text: text.to_owned(), condition }))
+        Ok(Some(Self {
+            text: text.to_owned(),
+            condition,
+        }))
     }
 
     /// Whether a container with these labels takes part.
@@ -112,7 +115,8 @@ impl Condition {
         }
         let refuse = |reason: String| ConstraintError::Expression { column, reason };
         let pattern = Pattern::new(&value).map_err(|error| refuse(error.to_string()))?;
-        let pattern = Regex::new(pattern.translated()).map_err(|error| refuse(error.to_string()))?;
+        let pattern =
+            Regex::new(pattern.translated()).map_err(|error| refuse(error.to_string()))?;
         Ok(Self::LabelRegex { key, pattern })
     }
 
@@ -133,7 +137,10 @@ mod tests {
     use super::*;
 
     fn admits(text: &str, labels: &[(&str, &str)]) -> bool {
-        let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let labels = labels
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         Constraint::parse(text).unwrap().unwrap().admits(&labels)
     }
 
@@ -147,7 +154,10 @@ mod tests {
             ("LabelRegex(`env`, `od-`)", true),
             ("LabelRegex(`env`, `^od-`)", false),
             ("Label(`tier`, `web`) && !LabelRegex(`env`, `^prod`)", false),
-            ("Label(`tier`, `db`) || (Label(`tier`, `web`) && Label(\"env\", \"prod-eu\"))", true),
+            (
+                "Label(`tier`, `db`) || (Label(`tier`, `web`) && Label(\"env\", \"prod-eu\"))",
+                true,
+            ),
         ] {
             assert_eq!(admits(text, &web), expected, "{text}");
         }

@@ -103,7 +103,10 @@ impl Container {
         let (decoded, diagnostics) = label::decode(&name, &labels);
         Self {
             id: id.to_owned(),
-            decoded: Arc::new(Decoded { labels: decoded, diagnostics }),
+            decoded: Arc::new(Decoded {
+                labels: decoded,
+                diagnostics,
+            }),
             name,
             labels,
             state: State::Running,
@@ -127,9 +130,9 @@ impl Container {
         match (&self.state, self.stopping, self.health) {
             (State::Other(word), _, _) => Some(format!("container {name} is {word}")),
             (State::Running, true, _) => Some(format!("container {name} is stopping")),
-            (State::Running, false, Some(Health::Starting)) => {
-                Some(format!("the health check of container {name} has not passed yet"))
-            }
+            (State::Running, false, Some(Health::Starting)) => Some(format!(
+                "the health check of container {name} has not passed yet"
+            )),
             (State::Running, false, Some(Health::Unhealthy)) => {
                 Some(format!("container {name} is unhealthy"))
             }
@@ -139,7 +142,10 @@ impl Container {
 
     /// The value of a label that is present and not empty.
     pub(super) fn label(&self, key: &str) -> Option<&str> {
-        self.labels.get(key).map(String::as_str).filter(|value| !value.is_empty())
+        self.labels
+            .get(key)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// The container's name for routers and services: that of its compose
@@ -175,8 +181,10 @@ impl Network {
 /// Splits at every character that is neither letter nor number, and joins what
 /// is left with `-`.
 pub(super) fn normalize(text: &str) -> String {
-    let pieces: Vec<&str> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|piece| !piece.is_empty()).collect();
+    let pieces: Vec<&str> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|piece| !piece.is_empty())
+        .collect();
     pieces.join("-")
 }
 

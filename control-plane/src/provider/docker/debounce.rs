@@ -28,13 +28,23 @@ impl Debounce {
     /// When to act; `None`: nothing changed.
     pub(super) fn due(&self) -> Option<Instant> {
         let (first, last) = (self.first?, self.last?);
-        let rested = self.acted.is_none_or(|acted| first.duration_since(acted) >= QUIET);
-        Some(if rested { first } else { (last + QUIET).min(first + LONGEST) })
+        let rested = self
+            .acted
+            .is_none_or(|acted| first.duration_since(acted) >= QUIET);
+        Some(if rested {
+            first
+        } else {
+            (last + QUIET).min(first + LONGEST)
+        })
     }
 
     /// The marks are being acted on.
     pub(super) fn act(&mut self, now: Instant) {
-        *self = Self { acted: Some(now), first: None, last: None };
+        *self = Self {
+            acted: Some(now),
+            first: None,
+            last: None,
+        };
     }
 }
 

@@ -45,8 +45,13 @@ pub(super) fn declare<'a>(
     };
     if decoded.labels.wants_http() {
         let labels = &decoded.labels;
-        let mut build =
-            Build { labels, site, base: container.base_name(), declaration, diagnostics };
+        let mut build = Build {
+            labels,
+            site,
+            base: container.base_name(),
+            declaration,
+            diagnostics,
+        };
         build.routers();
         build.services();
         declaration = build.declaration;
@@ -78,7 +83,10 @@ impl Build<'_, '_> {
         } else if services.len() > 1 {
             self.tell(
                 Severity::Warning,
-                format!("{} are declared and no router leads to them", list(&services)),
+                format!(
+                    "{} are declared and no router leads to them",
+                    list(&services)
+                ),
                 "declare a router, as in traefik.http.routers.NAME.service=SERVICE".to_owned(),
             );
         } else if !self.options().default_rule.is_empty() {
@@ -91,8 +99,17 @@ impl Build<'_, '_> {
         if !self.labels.has_services() {
             return BTreeSet::from([self.base.clone()]);
         }
-        let rejected = self.labels.rejected.keys().filter(|id| id.kind == ObjectKind::Service);
-        self.labels.services.keys().chain(rejected.map(|id| &id.name)).cloned().collect()
+        let rejected = self
+            .labels
+            .rejected
+            .keys()
+            .filter(|id| id.kind == ObjectKind::Service);
+        self.labels
+            .services
+            .keys()
+            .chain(rejected.map(|id| &id.name))
+            .cloned()
+            .collect()
     }
 
     fn generated_router(&mut self, services: &BTreeSet<String>) {
@@ -119,7 +136,10 @@ impl Build<'_, '_> {
             Some(service) if !service.is_empty() => service.clone(),
             _ => only(services).ok_or_else(|| {
                 (
-                    format!("router {name} names no service, and there are {}", list(services)),
+                    format!(
+                        "router {name} names no service, and there are {}",
+                        list(services)
+                    ),
                     format!("name one with traefik.http.routers.{name}.service"),
                 )
             })?,
@@ -144,10 +164,14 @@ impl Build<'_, '_> {
         let suggestion = || format!("give it one with traefik.http.routers.{router}.rule");
         let rule = &self.options().default_rule;
         if rule.is_empty() {
-            return Err((format!("router {router} has no rule, and there is no default rule"), suggestion()));
+            return Err((
+                format!("router {router} has no rule, and there is no default rule"),
+                suggestion(),
+            ));
         }
         rule.apply(&subject).map_err(|error| {
-            let message = format!("router {router} has no rule, and the default rule failed: {error}");
+            let message =
+                format!("router {router} has no rule, and the default rule failed: {error}");
             (message, suggestion())
         })
     }
@@ -172,7 +196,11 @@ impl Build<'_, '_> {
             }
             // Nothing was asked for: a container that merely exists is no error.
             let asked = self.labels.has_routers() || self.labels.has_middlewares();
-            let severity = if asked { Severity::Error } else { Severity::Warning };
+            let severity = if asked {
+                Severity::Error
+            } else {
+                Severity::Warning
+            };
             self.tell_trouble(&name, trouble, severity);
         }
         self.insert(name, &labels, offer);
@@ -199,7 +227,10 @@ impl Build<'_, '_> {
         let Some(weight) = u32::try_from(weight).ok().filter(|weight| *weight > 0) else {
             let label = format!("traefik.http.services.{service}.loadbalancer.server.weight");
             return Err(Some(Trouble {
-                message: format!("the weight {weight} gives container {} no requests", container.name),
+                message: format!(
+                    "the weight {weight} gives container {} no requests",
+                    container.name
+                ),
                 suggestion: "use a weight of at least 1".to_owned(),
                 label: Some(label),
             }));
@@ -224,7 +255,10 @@ impl Build<'_, '_> {
             Some(trouble) => trouble.message,
             None => container.unfit().unwrap_or_default(),
         });
-        let offer = Offer { pass_host_header: labels.pass_host_header, server };
+        let offer = Offer {
+            pass_host_header: labels.pass_host_header,
+            server,
+        };
         self.declaration.services.insert(name, offer);
     }
 
@@ -240,13 +274,16 @@ impl Build<'_, '_> {
 
     fn tell(&mut self, severity: Severity, message: String, suggestion: String) {
         self.diagnostics.push(
-            diagnostic(severity, message, suggestion)
-                .container(&self.declaration.container.name),
+            diagnostic(severity, message, suggestion).container(&self.declaration.container.name),
         );
     }
 
     fn tell_trouble(&mut self, service: &str, trouble: &Trouble, severity: Severity) {
-        let Trouble { message, suggestion, label } = trouble.clone();
+        let Trouble {
+            message,
+            suggestion,
+            label,
+        } = trouble.clone();
         let told = diagnostic(severity, message, suggestion)
             .container(&self.declaration.container.name)
             .object(ObjectId::service(service));
@@ -270,7 +307,11 @@ fn diagnostic(severity: Severity, message: String, suggestion: String) -> Diagno
 
 /// The only item, if there is exactly one.
 fn only(names: &BTreeSet<String>) -> Option<String> {
-    if names.len() == 1 { names.first().cloned() } else { None }
+    if names.len() == 1 {
+        names.first().cloned()
+    } else {
+        None
+    }
 }
 
 fn list(services: &BTreeSet<String>) -> String {

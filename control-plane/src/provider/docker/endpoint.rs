@@ -43,20 +43,28 @@ impl Endpoint {
         let Some((scheme, place)) = text.split_once("://") else {
             return Err(EndpointError::Scheme);
         };
-        let refuse = |expected| EndpointError::Place { text: place.to_owned(), expected };
+        let refuse = |expected| EndpointError::Place {
+            text: place.to_owned(),
+            expected,
+        };
         match scheme {
             "unix" if place.starts_with('/') => Ok(Self::Unix(PathBuf::from(place))),
             "unix" => Err(refuse("an absolute path")),
             "tcp" | "http" => {
                 let place = place.trim_end_matches('/');
                 let port = place.rsplit_once(':').and_then(|(host, port)| {
-                    if host.is_empty() { None } else { port.parse::<u16>().ok() }
+                    if host.is_empty() {
+                        None
+                    } else {
+                        port.parse::<u16>().ok()
+                    }
                 });
-                port.map(|_| Self::Tcp(place.to_owned())).ok_or_else(|| refuse("HOST:PORT"))
+                port.map(|_| Self::Tcp(place.to_owned()))
+                    .ok_or_else(|| refuse("HOST:PORT"))
             }
-            "ssh" | "https" | "npipe" => {
-                Err(EndpointError::Unavailable { scheme: scheme.to_owned() })
-            }
+            "ssh" | "https" | "npipe" => Err(EndpointError::Unavailable {
+                scheme: scheme.to_owned(),
+            }),
             _ => Err(EndpointError::Scheme),
         }
     }

@@ -129,7 +129,10 @@ impl Engine for DockerEngine {
 
     async fn connect(endpoint: &Endpoint) -> Result<Self, EngineError> {
         const CALL: &str = "asking for the version";
-        let dial = Arc::new(Dial { endpoint: endpoint.clone(), subscribed: Notify::new() });
+        let dial = Arc::new(Dial {
+            endpoint: endpoint.clone(),
+            subscribed: Notify::new(),
+        });
         let transport = {
             let dial = Arc::clone(&dial);
             move |request: BollardRequest| {
@@ -144,7 +147,10 @@ impl Engine for DockerEngine {
                 .map_err(|error| EngineError::call(CALL, error))?;
         let docker = timeout(CALL_TIMEOUT, docker.negotiate_version())
             .await
-            .map_err(|_| EngineError::Timeout { call: CALL, limit: CALL_TIMEOUT })?
+            .map_err(|_| EngineError::Timeout {
+                call: CALL,
+                limit: CALL_TIMEOUT,
+            })?
             .map_err(|error| EngineError::call(CALL, error))?;
         Ok(Self { docker, dial })
     }
@@ -170,21 +176,27 @@ impl Engine for DockerEngine {
             None => None,
         };
         let messages = futures_util::stream::iter(first).chain(messages);
-        Ok(Box::pin(messages.filter_map(async |message| match message {
-            Ok(message) => read(&message).map(Ok),
-            Err(error) => Some(Err(EngineError::call("reading events", error))),
-        })))
+        Ok(Box::pin(messages.filter_map(
+            async |message| match message {
+                Ok(message) => read(&message).map(Ok),
+                Err(error) => Some(Err(EngineError::call("reading events", error))),
+            },
+        )))
     }
 
     async fn list(&self) -> Result<List, EngineError> {
         const CALL: &str = "listing the containers";
-        let body = self.fetch(CALL, "/containers/json?all=1", LIST_TIMEOUT).await?;
+        let body = self
+            .fetch(CALL, "/containers/json?all=1", LIST_TIMEOUT)
+            .await?;
         reply::list(&body).map_err(|source| EngineError::Reply { call: CALL, source })
     }
 
     async fn inspect(&self, id: &str) -> Result<Details, EngineError> {
         const CALL: &str = "inspecting a container";
-        let body = self.fetch(CALL, &format!("/containers/{id}/json"), CALL_TIMEOUT).await?;
+        let body = self
+            .fetch(CALL, &format!("/containers/{id}/json"), CALL_TIMEOUT)
+            .await?;
         reply::details(&body).map_err(|source| EngineError::Reply { call: CALL, source })
     }
 }
@@ -206,8 +218,11 @@ impl DockerEngine {
         let request = Request::get(format!("/v{version}{path}"))
             .body(bollard::body_full(Bytes::new()))
             .map_err(|error| EngineError::call(call, error.into()))?;
-        let response =
-            self.dial.send(request).await.map_err(|error| EngineError::call(call, error))?;
+        let response = self
+            .dial
+            .send(request)
+            .await
+            .map_err(|error| EngineError::call(call, error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LONGEST_BODY)
             .collect()
@@ -219,7 +234,11 @@ impl DockerEngine {
             StatusCode::NOT_FOUND => Err(EngineError::NotFound),
             status => {
                 let message = String::from_utf8_lossy(&body).chars().take(200).collect();
-                Err(EngineError::Status { call, status, message })
+                Err(EngineError::Status {
+                    call,
+                    status,
+                    message,
+                })
             }
         }
     }
@@ -248,12 +267,19 @@ impl Dial {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         // Ends by itself when the response has been read or dropped.
         tokio::spawn(connection);
-        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let target = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
         let is_events = request.uri().path().ends_with("/events");
         *request.uri_mut() = target.parse::<Uri>()?;
         let agent = concat!("fairway/", env!("CARGO_PKG_VERSION"));
-        request.headers_mut().insert(HOST, HeaderValue::from_static("docker"));
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
+        request
+            .headers_mut()
+            .insert(HOST, HeaderValue::from_static("docker"));
+        request
+            .headers_mut()
+            .insert(USER_AGENT, HeaderValue::from_static(agent));
         let response = sender.send_request(request).await?;
         if is_events && response.status().is_success() {
             self.subscribed.notify_one();
@@ -264,7 +290,10 @@ impl Dial {
 
 impl EngineError {
     fn call(call: &'static str, source: bollard::errors::Error) -> Self {
-        Self::Call { call, source: Box::new(source) }
+        Self::Call {
+            call,
+            source: Box::new(source),
+        }
     }
 }
 

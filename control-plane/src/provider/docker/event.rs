@@ -7,7 +7,10 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// A signal was sent to the container's main process.
-    Kill { container: String, signal: Option<Signal> },
+    Kill {
+        container: String,
+        signal: Option<Signal>,
+    },
     /// The main process started.
     Start { container: String },
     /// The main process ended.
@@ -52,9 +55,10 @@ impl Event {
     pub(super) fn read(raw: &RawEvent<'_>) -> Option<Self> {
         let container = raw.id.to_owned();
         match (raw.kind, raw.action) {
-            ("container", "kill") => {
-                Some(Self::Kill { container, signal: raw.signal.and_then(Signal::parse) })
-            }
+            ("container", "kill") => Some(Self::Kill {
+                container,
+                signal: raw.signal.and_then(Signal::parse),
+            }),
             ("container", "start") => Some(Self::Start { container }),
             ("container", "die") => Some(Self::Die { container }),
             ("container", "pause") => Some(Self::Pause { container }),
@@ -108,7 +112,14 @@ impl Signal {
             "WINCH" => 28,
             "PWR" => 30,
             "RTMIN" => 34,
-            _ => return name.strip_prefix("RTMIN+")?.parse::<u8>().ok()?.checked_add(34).map(Self),
+            _ => {
+                return name
+                    .strip_prefix("RTMIN+")?
+                    .parse::<u8>()
+                    .ok()?
+                    .checked_add(34)
+                    .map(Self);
+            }
         };
         Some(Self(number))
     }
@@ -127,7 +138,14 @@ mod tests {
     use super::*;
 
     fn raw<'a>(kind: &'a str, action: &'a str) -> RawEvent<'a> {
-        RawEvent { kind, action, id: "c1", signal: None, container: None, name: None }
+        RawEvent {
+            kind,
+            action,
+            id: "c1",
+            signal: None,
+            container: None,
+            name: None,
+        }
     }
 
     #[test]
@@ -158,7 +176,10 @@ mod tests {
         };
         assert_eq!(
             Event::read(&event),
-            Some(Event::Disconnect { container: "c1".into(), network: "front".into() })
+            Some(Event::Disconnect {
+                container: "c1".into(),
+                network: "front".into()
+            })
         );
     }
 

@@ -44,7 +44,9 @@ pub(super) fn merge(
         // Two reasons are no disagreement: each was told where it arose.
         rejected: rejected.settle(|id| id, |_, _| true, diagnostics),
     };
-    config.rejected.retain(|id, _| !is_declared(&config.routers, &config.services, &config.middlewares, id));
+    config
+        .rejected
+        .retain(|id, _| !is_declared(&config.routers, &config.services, &config.middlewares, id));
     config
 }
 
@@ -85,7 +87,9 @@ impl<'a, K: Ord + Clone, T: Clone> Group<'a, K, T> {
     ) -> BTreeMap<K, Declared<T>> {
         let settle = |(key, all): (K, Vec<(&'a Container, T)>)| {
             let (first, value) = all.first().cloned()?;
-            let differing = all.iter().find(|(it, other)| it.is_running() && !agree(&value, other));
+            let differing = all
+                .iter()
+                .find(|(it, other)| it.is_running() && !agree(&value, other));
             if let Some((other, _)) = differing {
                 diagnostics.push(disagreement(id(key.clone()), first, other));
             }
@@ -100,19 +104,24 @@ impl<'a, K: Ord + Clone, T: Clone> Group<'a, K, T> {
 
 impl<'a> Group<'a, String, Offer> {
     fn services(self, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<String, Declared<Service>> {
-        let servers: BTreeMap<String, (Vec<Server>, Option<String>)> =
-            self.0.iter().map(|(name, all)| (name.clone(), servers(all))).collect();
+        let mut collected: BTreeMap<String, _> = self
+            .0
+            .iter()
+            .map(|(name, all)| (name.clone(), servers(all)))
+            .collect();
         let agree = |a: &Offer, b: &Offer| a.pass_host_header == b.pass_host_header;
         let settled = self.settle(ObjectId::service, agree, diagnostics);
-        let with_servers = |((name, first), (servers, unavailable)): (
-            (String, Declared<Offer>),
-            (Vec<Server>, Option<String>),
-        )| {
-            let pass_host_header = first.value.pass_host_header;
-            let value = Service { servers, pass_host_header, unavailable };
-            (name, Declared { value, containers: first.containers })
+        let service = |(name, first): (String, Declared<Offer>)| {
+            let (servers, unavailable) = collected.remove(&name).unwrap_or_default();
+            let value = Service {
+                servers,
+                pass_host_header: first.value.pass_host_header,
+                unavailable,
+            };
+            let containers = first.containers;
+            (name, Declared { value, containers })
         };
-        settled.into_iter().zip(servers.into_values()).map(with_servers).collect()
+        settled.into_iter().map(service).collect()
     }
 }
 

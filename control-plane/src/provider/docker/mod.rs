@@ -26,8 +26,8 @@ mod watch;
 pub use assemble::{Surroundings, assemble};
 pub use constraint::{Constraint, ConstraintError};
 pub use container::{Container, Health, Network, Port, PortType, State};
-pub use endpoint::{Endpoint, EndpointError};
 pub use default_rule::{DefaultRule, DefaultRuleError};
+pub use endpoint::{Endpoint, EndpointError};
 pub use watch::run;
 
 /// Options of the provider, `--providers.docker.*`.

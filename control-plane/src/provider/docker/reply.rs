@@ -77,7 +77,11 @@ pub(super) fn details(body: &[u8]) -> Result<Details, ReplyError> {
     let config = inspection.config;
     Ok(Details {
         started: inspection.state.started_at.as_deref().and_then(nanoseconds),
-        stop_signal: config.stop_signal.as_deref().and_then(Signal::parse).unwrap_or(Signal::TERM),
+        stop_signal: config
+            .stop_signal
+            .as_deref()
+            .and_then(Signal::parse)
+            .unwrap_or(Signal::TERM),
         stop_timeout: config
             .stop_timeout
             .and_then(|seconds| u64::try_from(seconds).ok())
@@ -170,11 +174,18 @@ struct InspectionConfig {
 
 impl Summary {
     fn listed(self, id: String) -> Listed {
-        let networks = self.network_settings.networks.into_iter().map(|(name, endpoint)| {
-            let endpoint = endpoint.unwrap_or_default();
-            let network = Network { ipv4: address(&endpoint.ipv4), ipv6: address(&endpoint.ipv6) };
-            (name, network)
-        });
+        let networks = self
+            .network_settings
+            .networks
+            .into_iter()
+            .map(|(name, endpoint)| {
+                let endpoint = endpoint.unwrap_or_default();
+                let network = Network {
+                    ipv4: address(&endpoint.ipv4),
+                    ipv6: address(&endpoint.ipv6),
+                };
+                (name, network)
+            });
         Listed {
             name: own_name(&self.names).unwrap_or(&id).to_owned(),
             labels: self.labels,
@@ -226,7 +237,9 @@ fn health(word: &str, status: &str) -> Option<Health> {
 }
 
 fn address(text: &str) -> Option<IpAddr> {
-    text.parse().ok().filter(|address: &IpAddr| !address.is_unspecified())
+    text.parse()
+        .ok()
+        .filter(|address: &IpAddr| !address.is_unspecified())
 }
 
 /// A field that is `null` means the same as an absent one.
@@ -254,11 +267,17 @@ fn nanoseconds(text: &str) -> Option<i64> {
         return None;
     }
     let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
-    (seconds - offset(zone)?).checked_mul(1_000_000_000)?.checked_add(fraction)
+    (seconds - offset(zone)?)
+        .checked_mul(1_000_000_000)?
+        .checked_add(fraction)
 }
 
 fn nanos(fraction: &str) -> Option<i64> {
-    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let digits: String = fraction
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect();
     digits.parse().ok()
 }
 
@@ -298,9 +317,15 @@ mod tests {
         let web = list.containers.first().unwrap();
         assert_eq!(web.name, "web-1");
         assert_eq!(web.health, Some(Health::Starting));
-        assert_eq!(web.networks["shop_default"].ipv4, Some("172.18.0.2".parse().unwrap()));
+        assert_eq!(
+            web.networks["shop_default"].ipv4,
+            Some("172.18.0.2".parse().unwrap())
+        );
         assert_eq!(web.networks["shop_default"].ipv6, None);
-        assert_eq!(web.ports[1].published, Some((Some("127.0.0.1".parse().unwrap()), 8081)));
+        assert_eq!(
+            web.ports[1].published,
+            Some((Some("127.0.0.1".parse().unwrap()), 8081))
+        );
     }
 
     #[test]
@@ -353,7 +378,10 @@ mod tests {
     fn times_are_read_in_every_zone() {
         for (text, expected) in [
             ("1970-01-01T00:00:00Z", Some(0)),
-            ("2000-03-01T00:00:00.000000001Z", Some(951_868_800_000_000_001)),
+            (
+                "2000-03-01T00:00:00.000000001Z",
+                Some(951_868_800_000_000_001),
+            ),
             ("2000-03-01T02:00:00+02:00", Some(951_868_800_000_000_000)),
             ("2000-02-29T18:30:00-05:30", Some(951_868_800_000_000_000)),
             ("0001-01-01T00:00:00Z", None),

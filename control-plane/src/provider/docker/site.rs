@@ -40,15 +40,24 @@ impl<'a> Site<'a> {
         let by_id = containers.iter().map(|it| (it.id.as_str(), it)).collect();
         let by_name = containers.iter().map(|it| (it.name.as_str(), it)).collect();
         let owners = owners(containers);
-        let mut site =
-            Self { options, surroundings, by_id, by_name, owners, edge: Edge::Unknown };
+        let mut site = Self {
+            options,
+            surroundings,
+            by_id,
+            by_name,
+            owners,
+            edge: Edge::Unknown,
+        };
         site.edge = site.find_edge(containers);
         site
     }
 
     /// The container of this id or name.
     pub(super) fn find(&self, reference: &str) -> Option<&'a Container> {
-        self.by_id.get(reference).or_else(|| self.by_name.get(reference)).copied()
+        self.by_id
+            .get(reference)
+            .or_else(|| self.by_name.get(reference))
+            .copied()
     }
 
     /// Who holds an address now: of several that run, the one that started last,
@@ -65,7 +74,10 @@ impl<'a> Site<'a> {
     fn find_edge(&self, containers: &'a [Container]) -> Edge<'a> {
         let mut networks = BTreeSet::new();
         let mut known = false;
-        for container in containers.iter().filter(|it| it.labels.contains_key(EDGE_LABEL)) {
+        for container in containers
+            .iter()
+            .filter(|it| it.labels.contains_key(EDGE_LABEL))
+        {
             let container = self.namespace_of(container);
             if container.network_mode == "host" {
                 return Edge::Host;
@@ -73,7 +85,11 @@ impl<'a> Site<'a> {
             known = true;
             networks.extend(container.networks.keys().map(String::as_str));
         }
-        if known { Edge::Networks(networks) } else { Edge::Unknown }
+        if known {
+            Edge::Networks(networks)
+        } else {
+            Edge::Unknown
+        }
     }
 
     /// The container whose network namespace this one uses: itself, or the other

@@ -43,8 +43,17 @@ const FUNCTIONS: &[(&str, usize, usize)] = &[
 ];
 
 /// Go's and sprig's words that are known to people and not to us.
-const NOT_AVAILABLE: &[&str] =
-    &["range", "with", "define", "template", "block", "break", "continue", "env", "regexReplaceAll"];
+const NOT_AVAILABLE: &[&str] = &[
+    "range",
+    "with",
+    "define",
+    "template",
+    "block",
+    "break",
+    "continue",
+    "env",
+    "regexReplaceAll",
+];
 
 /// Whether a function of this name exists.
 pub(super) fn known(name: &str) -> Result<(), DefaultRuleError> {
@@ -52,7 +61,9 @@ pub(super) fn known(name: &str) -> Result<(), DefaultRuleError> {
         return Ok(());
     }
     if NOT_AVAILABLE.contains(&name) {
-        return Err(DefaultRuleError(format!("{name} is not available in default rules")));
+        return Err(DefaultRuleError(format!(
+            "{name} is not available in default rules"
+        )));
     }
     let nearest = FUNCTIONS
         .iter()
@@ -70,41 +81,52 @@ pub(super) fn known(name: &str) -> Result<(), DefaultRuleError> {
 pub(super) fn check(name: &str, given: usize) -> Result<(), DefaultRuleError> {
     match FUNCTIONS.iter().find(|(known, ..)| *known == name) {
         Some((_, least, most)) if (*least..=*most).contains(&given) => Ok(()),
-        Some((_, least, most)) if least == most => {
-            Err(DefaultRuleError(format!("{name} takes {least} arguments, not {given}")))
-        }
-        Some((_, least, _)) => {
-            Err(DefaultRuleError(format!("{name} takes at least {least} arguments, not {given}")))
-        }
+        Some((_, least, most)) if least == most => Err(DefaultRuleError(format!(
+            "{name} takes {least} arguments, not {given}"
+        ))),
+        Some((_, least, _)) => Err(DefaultRuleError(format!(
+            "{name} takes at least {least} arguments, not {given}"
+        ))),
         None => known(name),
     }
 }
 
 /// Calls a function.
-pub(super) fn call<'a>(
-    name: &str,
-    args: Vec<Value<'a>>,
-) -> Result<Value<'a>, DefaultRuleError> {
+pub(super) fn call<'a>(name: &str, args: Vec<Value<'a>>) -> Result<Value<'a>, DefaultRuleError> {
     let text = |value: &Value<'_>| value.to_string();
     Ok(match (name, args.as_slice()) {
         ("and", _) => pick(args, false),
         ("or", _) => pick(args, true),
-        ("coalesce", _) => args.into_iter().find(Value::is_true).unwrap_or(Value::Nothing),
+        ("coalesce", _) => args
+            .into_iter()
+            .find(Value::is_true)
+            .unwrap_or(Value::Nothing),
         ("eq", [first, rest @ ..]) => Value::Bool(rest.iter().any(|value| same(first, value))),
         ("ne", [a, b]) => Value::Bool(!same(a, b)),
         ("not" | "empty", [a]) => Value::Bool(!a.is_true()),
         ("default", [fallback, value]) => {
-            if value.is_true() { value.clone() } else { fallback.clone() }
+            if value.is_true() {
+                value.clone()
+            } else {
+                fallback.clone()
+            }
         }
-        ("ternary", [yes, no, test]) => if test.is_true() { yes.clone() } else { no.clone() },
+        ("ternary", [yes, no, test]) => {
+            if test.is_true() {
+                yes.clone()
+            } else {
+                no.clone()
+            }
+        }
         ("index", [Value::Labels(labels), Value::Text(key)]) => {
             Value::Text(labels.get(key).cloned().unwrap_or_default())
         }
         ("index", [Value::List(items), Value::Number(at)]) => {
             let item = usize::try_from(*at).ok().and_then(|at| items.get(at));
-            Value::Text(item.cloned().ok_or_else(|| {
-                DefaultRuleError(format!("the list has no item {at}"))
-            })?)
+            Value::Text(
+                item.cloned()
+                    .ok_or_else(|| DefaultRuleError(format!("the list has no item {at}")))?,
+            )
         }
         ("hasKey", [Value::Labels(labels), Value::Text(key)]) => {
             Value::Bool(labels.contains_key(key))
@@ -115,7 +137,12 @@ pub(super) fn call<'a>(
         ("cat", values) => Value::Text(values.iter().map(text).collect::<Vec<_>>().join(" ")),
         ("splitList", [separator, value]) => {
             let separator = text(separator);
-            Value::List(text(value).split(separator.as_str()).map(str::to_owned).collect())
+            Value::List(
+                text(value)
+                    .split(separator.as_str())
+                    .map(str::to_owned)
+                    .collect(),
+            )
         }
         ("join", [separator, Value::List(items)]) => Value::Text(items.join(&text(separator))),
         ("first", [Value::List(items)]) => Value::Text(items.first().cloned().unwrap_or_default()),
@@ -210,7 +237,9 @@ fn printf(format: &str, values: &[Value<'_>]) -> Result<String, DefaultRuleError
             Some('s' | 'v' | 'd') => out.push_str(&value.to_string()),
             Some('q') => out.push_str(&format!("{:?}", value.to_string())),
             _ => {
-                return Err(DefaultRuleError("printf knows %s, %v, %d, %q and %%".to_owned()));
+                return Err(DefaultRuleError(
+                    "printf knows %s, %v, %d, %q and %%".to_owned(),
+                ));
             }
         }
     }
@@ -223,7 +252,9 @@ fn truncate(length: i64, text: &str) -> String {
     if length >= 0 {
         text.chars().take(keep).collect()
     } else {
-        text.chars().skip(text.chars().count().saturating_sub(keep)).collect()
+        text.chars()
+            .skip(text.chars().count().saturating_sub(keep))
+            .collect()
     }
 }
 
@@ -233,7 +264,11 @@ fn title(text: &str) -> String {
         .flat_map(|c| {
             let upper = start;
             start = !c.is_alphanumeric();
-            if upper { c.to_uppercase().collect::<Vec<_>>() } else { vec![c] }
+            if upper {
+                c.to_uppercase().collect::<Vec<_>>()
+            } else {
+                vec![c]
+            }
         })
         .collect()
 }

@@ -66,10 +66,15 @@ fn action(text: &str) -> Result<(Vec<Word>, &str), DefaultRuleError> {
             return Ok((words, rest));
         }
         if let Some(comment) = rest.strip_prefix("/*") {
-            rest = comment.split_once("*/").ok_or_else(|| unclosed("a comment"))?.1;
+            rest = comment
+                .split_once("*/")
+                .ok_or_else(|| unclosed("a comment"))?
+                .1;
             continue;
         }
-        let Some(first) = rest.chars().next() else { return Err(unclosed("{{")) };
+        let Some(first) = rest.chars().next() else {
+            return Err(unclosed("{{"));
+        };
         let (word, after) = word(first, rest)?;
         words.push(word);
         rest = after;
@@ -87,10 +92,15 @@ fn word(first: char, text: &str) -> Result<(Word, &str), DefaultRuleError> {
             .map(|(text, after)| (Word::Text(text.to_owned()), after))
             .ok_or_else(|| unclosed("`")),
         '"' => quoted(inner),
-        '$' => Err(DefaultRuleError("variables are not available in default rules".to_owned())),
+        '$' => Err(DefaultRuleError(
+            "variables are not available in default rules".to_owned(),
+        )),
         '.' => {
             let (path, after) = take(text, |c| c.is_alphanumeric() || c == '_' || c == '.');
-            let names = path.split('.').filter(|name| !name.is_empty()).map(str::to_owned);
+            let names = path
+                .split('.')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned);
             Ok((Word::Field(names.collect()), after))
         }
         c if c.is_ascii_digit() || c == '-' => {

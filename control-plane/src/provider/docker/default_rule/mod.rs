@@ -60,7 +60,10 @@ impl DefaultRule {
     /// The first thing in it that is not understood.
     pub fn parse(text: &str) -> Result<Self, DefaultRuleError> {
         let nodes = parser::parse(lexer::scan(text)?)?;
-        Ok(Self { text: text.to_owned(), nodes })
+        Ok(Self {
+            text: text.to_owned(),
+            nodes,
+        })
     }
 
     /// The template makes no rule for anybody.
@@ -90,7 +93,10 @@ impl Default for DefaultRule {
             Node::Print(name),
             Node::Text("`)".to_owned()),
         ];
-        Self { text: DEFAULT_RULE.to_owned(), nodes }
+        Self {
+            text: DEFAULT_RULE.to_owned(),
+            nodes,
+        }
     }
 }
 
@@ -152,7 +158,11 @@ mod tests {
         let labels = [("traefik.domain", "foo.bar"), ("tier", "web")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into();
-        let subject = Subject { name: "web-shop", container_name: "shop_web_1", labels: &labels };
+        let subject = Subject {
+            name: "web-shop",
+            container_name: "shop_web_1",
+            labels: &labels,
+        };
         DefaultRule::parse(template)
             .and_then(|rule| rule.apply(&subject))
             .map_err(|error| error.to_string())
@@ -169,8 +179,14 @@ mod tests {
         for (template, expected) in [
             ("Host(`foo.bar`)", "Host(`foo.bar`)"),
             ("Host(`{{ normalize .Name }}`)", "Host(`web-shop`)"),
-            ("Host(`{{.ContainerName}}.local`)", "Host(`shop_web_1.local`)"),
-            ("Host(`{{ normalize .ContainerName }}`)", "Host(`shop-web-1`)"),
+            (
+                "Host(`{{.ContainerName}}.local`)",
+                "Host(`shop_web_1.local`)",
+            ),
+            (
+                "Host(`{{ normalize .ContainerName }}`)",
+                "Host(`shop-web-1`)",
+            ),
             (
                 "Host(\"{{ .Name }}.{{ index .Labels \"traefik.domain\" }}\")",
                 "Host(\"web-shop.foo.bar\")",
@@ -178,19 +194,37 @@ mod tests {
             ("Host(`{{ index .Labels \"absent\" }}x`)", "Host(`x`)"),
             ("Host(`{{ .Labels.tier }}`)", "Host(`web`)"),
             ("Host(`{{ .Labels.absent }}`)", "Host(`<no value>`)"),
-            ("Host(`{{ .Name | upper | replace \"-\" \".\" }}`)", "Host(`WEB.SHOP`)"),
+            (
+                "Host(`{{ .Name | upper | replace \"-\" \".\" }}`)",
+                "Host(`WEB.SHOP`)",
+            ),
             ("Host(`{{ trimPrefix `web-` .Name }}`)", "Host(`shop`)"),
-            ("Host(`{{ printf \"%s.%s\" .Name (index .Labels \"tier\") }}`)", "Host(`web-shop.web`)"),
-            ("Host(`{{ index .Labels \"absent\" | default .Name }}`)", "Host(`web-shop`)"),
+            (
+                "Host(`{{ printf \"%s.%s\" .Name (index .Labels \"tier\") }}`)",
+                "Host(`web-shop.web`)",
+            ),
+            (
+                "Host(`{{ index .Labels \"absent\" | default .Name }}`)",
+                "Host(`web-shop`)",
+            ),
             (
                 "{{ if eq (index .Labels \"tier\") \"web\" }}Host(`w`){{ else }}Host(`x`){{ end }}",
                 "Host(`w`)",
             ),
-            ("{{ if .Labels.absent }}a{{ else if .Name }}b{{ else }}c{{ end }}", "b"),
-            ("{{ if and .Name (not .Labels.absent) -}}  yes  {{- end }}", "yes"),
+            (
+                "{{ if .Labels.absent }}a{{ else if .Name }}b{{ else }}c{{ end }}",
+                "b",
+            ),
+            (
+                "{{ if and .Name (not .Labels.absent) -}}  yes  {{- end }}",
+                "yes",
+            ),
             ("{{/* a comment */}}Host(`a`)", "Host(`a`)"),
             ("Host(`{{ splitList \"-\" .Name | first }}`)", "Host(`web`)"),
-            ("Host(`{{ (splitList \"-\" .Name) | join \".\" }}`)", "Host(`web.shop`)"),
+            (
+                "Host(`{{ (splitList \"-\" .Name) | join \".\" }}`)",
+                "Host(`web.shop`)",
+            ),
         ] {
             assert_eq!(apply(template).as_deref(), Ok(expected), "{template}");
         }

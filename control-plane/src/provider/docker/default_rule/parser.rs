@@ -11,7 +11,11 @@ use super::{DefaultRuleError, Subject, Value, function};
 pub(super) enum Node {
     Text(String),
     Print(Expr),
-    If { condition: Expr, then: Vec<Node>, otherwise: Vec<Node> },
+    If {
+        condition: Expr,
+        then: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
 }
 
 /// What has a value.
@@ -55,9 +59,16 @@ pub(super) fn render(
         match node {
             Node::Text(text) => out.push_str(text),
             Node::Print(expr) => out.push_str(&evaluate(expr, subject)?.to_string()),
-            Node::If { condition, then, otherwise } => {
-                let branch =
-                    if evaluate(condition, subject)?.is_true() { then } else { otherwise };
+            Node::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                let branch = if evaluate(condition, subject)?.is_true() {
+                    then
+                } else {
+                    otherwise
+                };
                 render(branch, subject, out)?;
             }
         }
@@ -72,7 +83,10 @@ fn evaluate<'a>(expr: &Expr, subject: &Subject<'a>) -> Result<Value<'a>, Default
         Expr::Bool(truth) => Value::Bool(*truth),
         Expr::Field(path) => field(path, subject)?,
         Expr::Call { name, args } => {
-            let args = args.iter().map(|arg| evaluate(arg, subject)).collect::<Result<_, _>>()?;
+            let args = args
+                .iter()
+                .map(|arg| evaluate(arg, subject))
+                .collect::<Result<_, _>>()?;
             function::call(name, args)?
         }
     })
@@ -84,9 +98,10 @@ fn field<'a>(path: &[String], subject: &Subject<'a>) -> Result<Value<'a>, Defaul
         ["Name"] => Ok(Value::Text(subject.name.to_owned())),
         ["ContainerName"] => Ok(Value::Text(subject.container_name.to_owned())),
         ["Labels"] => Ok(Value::Labels(subject.labels)),
-        ["Labels", key] => {
-            Ok(subject.labels.get(*key).map_or(Value::Nothing, |text| Value::Text(text.clone())))
-        }
+        ["Labels", key] => Ok(subject
+            .labels
+            .get(*key)
+            .map_or(Value::Nothing, |text| Value::Text(text.clone()))),
         ["Labels", ..] => Err(refuse(
             "a label with dots is read by index, as in {{ index .Labels \"a.b\" }}",
         )),
@@ -144,12 +159,20 @@ fn branch(
                 _ => return Err(refuse("{{ else }} has no {{ end }}")),
             },
             Some(Word::Name(name)) if name == "if" => {
-                vec![branch(words.into_iter().skip(1).collect(), pieces, depth + 1)?]
+                vec![branch(
+                    words.into_iter().skip(1).collect(),
+                    pieces,
+                    depth + 1,
+                )?]
             }
             Some(_) => return Err(refuse("{{ else }} is followed by something else than if")),
         },
     };
-    Ok(Node::If { condition, then, otherwise })
+    Ok(Node::If {
+        condition,
+        then,
+        otherwise,
+    })
 }
 
 /// A whole action: one pipeline and nothing after it.
@@ -163,10 +186,7 @@ fn expression(words: Vec<Word>) -> Result<Expr, DefaultRuleError> {
 }
 
 /// `a | f x | g`: each value becomes the last argument of the next call.
-fn pipeline(
-    words: &mut Peekable<IntoIter<Word>>,
-    depth: usize,
-) -> Result<Expr, DefaultRuleError> {
+fn pipeline(words: &mut Peekable<IntoIter<Word>>, depth: usize) -> Result<Expr, DefaultRuleError> {
     if depth >= DEEPEST {
         return Err(refuse("parentheses are nested too deeply"));
     }
@@ -183,7 +203,9 @@ fn command(
     depth: usize,
 ) -> Result<Expr, DefaultRuleError> {
     let first = words.next_if(|word| !matches!(word, Word::Pipe | Word::Close));
-    let Some(first) = first else { return Err(refuse("a value is missing")) };
+    let Some(first) = first else {
+        return Err(refuse("a value is missing"));
+    };
     let head = operand(first, words, depth)?;
     let mut args = Vec::new();
     while let Some(word) = words.next_if(|word| !matches!(word, Word::Pipe | Word::Close)) {
@@ -212,7 +234,10 @@ fn operand(
         Word::Name(name) if name == "true" || name == "false" => Expr::Bool(name == "true"),
         Word::Name(name) => {
             function::known(&name)?;
-            Expr::Call { name, args: Vec::new() }
+            Expr::Call {
+                name,
+                args: Vec::new(),
+            }
         }
         Word::Open => {
             let inner = pipeline(words, depth + 1)?;

@@ -29,13 +29,15 @@ pub(super) struct Down {
 impl Marks {
     /// Corrects what a list said.
     pub(super) fn apply(&self, container: &mut Container) {
-        if let Some(down) = self.down {
-            if container.is_running() {
-                container.state = State::Other(down.word.to_owned());
-            }
+        if let Some(down) = self.down
+            && container.is_running()
+        {
+            container.state = State::Other(down.word.to_owned());
         }
         container.stopping = self.stopping.is_some();
-        container.networks.retain(|name, _| !self.cut.contains_key(name));
+        container
+            .networks
+            .retain(|name, _| !self.cut.contains_key(name));
     }
 
     /// Drops what a list that was asked for at `begun` has made obsolete.

@@ -100,13 +100,25 @@ impl Picture {
                 self.restarted(&container);
                 let marks = self.marks.entry(container).or_default();
                 marks.stopping = None;
-                marks.down = Some(Down { word: "exited", until: now + MARK_HOLDS });
-                return Reaction { publish: true, list: true };
+                marks.down = Some(Down {
+                    word: "exited",
+                    until: now + MARK_HOLDS,
+                });
+                return Reaction {
+                    publish: true,
+                    list: true,
+                };
             }
             Event::Pause { container } => {
                 let marks = self.marks.entry(container).or_default();
-                marks.down = Some(Down { word: "paused", until: now + MARK_HOLDS });
-                return Reaction { publish: true, list: true };
+                marks.down = Some(Down {
+                    word: "paused",
+                    until: now + MARK_HOLDS,
+                });
+                return Reaction {
+                    publish: true,
+                    list: true,
+                };
             }
             Event::Unpause { container } => {
                 if let Some(marks) = self.marks.get_mut(&container) {
@@ -115,7 +127,10 @@ impl Picture {
             }
             Event::Destroy { container } => {
                 self.destroyed.insert(container, now + MARK_HOLDS);
-                return Reaction { publish: true, list: true };
+                return Reaction {
+                    publish: true,
+                    list: true,
+                };
             }
             Event::Connect { container, network } => {
                 if let Some(marks) = self.marks.get_mut(&container) {
@@ -125,11 +140,17 @@ impl Picture {
             Event::Disconnect { container, network } => {
                 let marks = self.marks.entry(container).or_default();
                 marks.cut.insert(network, now + MARK_HOLDS);
-                return Reaction { publish: true, list: true };
+                return Reaction {
+                    publish: true,
+                    list: true,
+                };
             }
             Event::Changed => {}
         }
-        Reaction { publish: false, list: true }
+        Reaction {
+            publish: false,
+            list: true,
+        }
     }
 
     /// Takes in a list that was asked for at `begun`. `confirmed` says that the
@@ -176,7 +197,9 @@ impl Picture {
 
     /// Takes in the details of a container; `None`: the inspection failed.
     pub(super) fn inspected(&mut self, id: &str, asked: Generation, details: Option<Details>) {
-        let Some(inspection) = self.inspections.get_mut(id) else { return };
+        let Some(inspection) = self.inspections.get_mut(id) else {
+            return;
+        };
         if inspection.generation != asked {
             return;
         }
@@ -225,7 +248,10 @@ impl Picture {
 
     /// The containers as they are to be taken now.
     pub(super) fn containers(&self) -> Vec<Container> {
-        self.containers.values().filter_map(|container| self.current(container)).collect()
+        self.containers
+            .values()
+            .filter_map(|container| self.current(container))
+            .collect()
     }
 
     fn current(&self, container: &Container) -> Option<Container> {
@@ -261,7 +287,11 @@ impl Picture {
             .map(|it| it.id.as_str())
             .chain(list.unreadable.iter().map(String::as_str))
             .collect();
-        let known = || self.containers.keys().filter(|id| !self.destroyed.contains_key(*id));
+        let known = || {
+            self.containers
+                .keys()
+                .filter(|id| !self.destroyed.contains_key(*id))
+        };
         let missing = known().filter(|id| !listed.contains(id.as_str())).count();
         missing > 0 && missing * 2 > known().count()
     }
@@ -298,7 +328,10 @@ impl Picture {
         let grace = details.map_or(Duration::from_secs(10), |details| details.stop_timeout);
         let marks = self.marks.entry(container).or_default();
         marks.stopping = Some(now + grace + STOP_MARGIN);
-        Reaction { publish: true, list: false }
+        Reaction {
+            publish: true,
+            list: false,
+        }
     }
 
     fn restarted(&mut self, id: &str) {

@@ -59,7 +59,11 @@ impl Publisher {
     /// When to call [`Self::publish`]; `None`: there is nothing new.
     pub(super) fn due(&self) -> Option<Instant> {
         let due = self.debounce.due()?;
-        Some(if self.urgent { self.rest_until } else { due.max(self.rest_until) })
+        Some(if self.urgent {
+            self.rest_until
+        } else {
+            due.max(self.rest_until)
+        })
     }
 
     /// Publishes the picture, if it says something else than the last time.
@@ -76,7 +80,9 @@ impl Publisher {
 
     /// The engine is away: says so beside the last state.
     pub(super) fn lost(&self, error: &str) {
-        let Some(mut state) = self.state.clone() else { return };
+        let Some(mut state) = self.state.clone() else {
+            return;
+        };
         state.diagnostics.push(Diagnostic::warning(
             format!("no connection to the Docker Engine ({error}); its last known containers stay in service"),
             "check that the engine runs and that its socket is mounted",

@@ -29,8 +29,11 @@ use crate::provider::Backoff;
 const LIST_EVERY: Duration = Duration::from_secs(10);
 /// Lists after the last event, for engines that log an event before their list
 /// shows its effect, and for marks that outlive their cause.
-const SECOND_LOOKS: [Duration; 3] =
-    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_millis(3500)];
+const SECOND_LOOKS: [Duration; 3] = [
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+    Duration::from_millis(3500),
+];
 /// Pause before a doubtful list is checked by another.
 const DOUBT_PAUSE: Duration = Duration::from_millis(100);
 /// Inspections at one time.
@@ -73,8 +76,15 @@ pub(super) struct Session<'a, E> {
 
 /// What a task came back with.
 enum Done {
-    List { begun: Instant, result: Result<List, EngineError> },
-    Inspect { id: String, generation: Generation, result: Result<Details, EngineError> },
+    List {
+        begun: Instant,
+        result: Result<List, EngineError>,
+    },
+    Inspect {
+        id: String,
+        generation: Generation,
+        result: Result<Details, EngineError>,
+    },
     Host(IpAddr),
 }
 
@@ -156,24 +166,39 @@ impl<'a, E: Engine> Session<'a, E> {
             }
             self.listing = true;
             let engine = Arc::clone(&self.engine);
-            self.work.spawn(async move { Done::List { begun: now, result: engine.list().await } });
+            self.work.spawn(async move {
+                Done::List {
+                    begun: now,
+                    result: engine.list().await,
+                }
+            });
         }
         while self.inspecting < INSPECTIONS {
-            let Some((id, generation)) = self.waiting.pop_front() else { break };
+            let Some((id, generation)) = self.waiting.pop_front() else {
+                break;
+            };
             self.inspecting += 1;
             let engine = Arc::clone(&self.engine);
             self.work.spawn(async move {
                 let result = timeout(CALL_TIMEOUT, engine.inspect(&id)).await;
-                let late =
-                    EngineError::Timeout { call: "inspecting a container", limit: CALL_TIMEOUT };
-                Done::Inspect { id, generation, result: result.unwrap_or(Err(late)) }
+                let late = EngineError::Timeout {
+                    call: "inspecting a container",
+                    limit: CALL_TIMEOUT,
+                };
+                Done::Inspect {
+                    id,
+                    generation,
+                    result: result.unwrap_or(Err(late)),
+                }
             });
         }
     }
 
     /// Publishes if it is time to; says whether it did.
     fn publish(&mut self) -> bool {
-        let Some(listed) = self.listed else { return false };
+        let Some(listed) = self.listed else {
+            return false;
+        };
         let now = Instant::now();
         if !self.publisher.has_published() {
             // The first state is what proxies may replace a richer one with: it
@@ -196,7 +221,10 @@ impl<'a, E: Engine> Session<'a, E> {
         } else {
             let events = self.debounce.due();
             let look = self.looks.front().copied();
-            [events, look, Some(self.next_list)].into_iter().flatten().min()
+            [events, look, Some(self.next_list)]
+                .into_iter()
+                .flatten()
+                .min()
         };
         let publish = match self.listed {
             Some(listed) if !self.publisher.has_published() => Some(listed + FIRST_WAIT),
@@ -220,7 +248,11 @@ impl<'a, E: Engine> Session<'a, E> {
         }
     }
 
-    fn list(&mut self, begun: Instant, result: Result<List, EngineError>) -> Result<(), EngineError> {
+    fn list(
+        &mut self,
+        begun: Instant,
+        result: Result<List, EngineError>,
+    ) -> Result<(), EngineError> {
         self.listing = false;
         let now = Instant::now();
         let list = match result {
@@ -239,7 +271,10 @@ impl<'a, E: Engine> Session<'a, E> {
         if self.picture.list(list, begun, self.doubted) == Verdict::Doubted {
             self.doubted = true;
             self.next_list = now + DOUBT_PAUSE;
-            tracing::warn!(provider = "docker", "more than half of the containers are missing from a list; asking again");
+            tracing::warn!(
+                provider = "docker",
+                "more than half of the containers are missing from a list; asking again"
+            );
             return Ok(());
         }
         self.doubted = false;
@@ -282,10 +317,10 @@ impl<'a, E: Engine> Session<'a, E> {
         self.work.spawn(async {
             for name in HOST_NAMES {
                 let lookup = timeout(LOOKUP_TIMEOUT, tokio::net::lookup_host((name, 0)));
-                if let Ok(Ok(mut found)) = lookup.await {
-                    if let Some(address) = found.next() {
-                        return Done::Host(address.ip());
-                    }
+                if let Ok(Ok(mut found)) = lookup.await
+                    && let Some(address) = found.next()
+                {
+                    return Done::Host(address.ip());
                 }
             }
             Done::Host(IpAddr::V4(Ipv4Addr::LOCALHOST))
