@@ -1,0 +1,105 @@
+//! What providers declare, in Traefik's vocabulary: routers, services and
+//! middlewares by their unqualified names, with where each came from.
+//!
+//! Written by providers, read by [`crate::compile`]. Values here are decoded and
+//! merged but not yet resolved: a router may still name a middleware that does
+//! not exist. Nothing in here does work.
+
+mod diagnostic;
+mod router;
+mod service;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use router::Router;
+pub use service::{Scheme, Server, Service};
+
+pub use crate::middleware::Middleware;
+
+/// Everything one provider declares at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DynamicConfig {
+    /// Routers by unqualified name.
+    pub routers: BTreeMap<String, Declared<Router>>,
+    /// Services by unqualified name.
+    pub services: BTreeMap<String, Declared<Service>>,
+    /// Middlewares by unqualified name.
+    pub middlewares: BTreeMap<String, Declared<Middleware>>,
+    /// Objects that were declared but cannot be used, and why. What refers to
+    /// one of them is told this reason instead of "does not exist".
+    pub rejected: BTreeMap<ObjectId, Declared<String>>,
+}
+
+/// A value with the containers that declare it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Declared<T> {
+    /// What is declared.
+    pub value: T,
+    /// Names of the containers (or files) that declare it, in byte order.
+    pub containers: Vec<String>,
+}
+
+/// Names one object of a [`DynamicConfig`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its name: unqualified in a [`DynamicConfig`], `name@provider` once compiled.
+    pub name: String,
+}
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// A router.
+    Router,
+    /// A middleware.
+    Middleware,
+    /// A service.
+    Service,
+}
+
+/// A provider's latest word: its configuration and what it had to complain about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProviderState {
+    /// The declared objects.
+    pub config: DynamicConfig,
+    /// What was ignored, degraded or rejected while reading them. Object names
+    /// in here are unqualified; [`crate::compile`] qualifies them.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl ObjectId {
+    /// The router of this name.
+    pub fn router(name: impl Into<String>) -> Self {
+        Self { kind: ObjectKind::Router, name: name.into() }
+    }
+
+    /// The middleware of this name.
+    pub fn middleware(name: impl Into<String>) -> Self {
+        Self { kind: ObjectKind::Middleware, name: name.into() }
+    }
+
+    /// The service of this name.
+    pub fn service(name: impl Into<String>) -> Self {
+        Self { kind: ObjectKind::Service, name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+impl fmt::Display for ObjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Router => "router",
+            Self::Middleware => "middleware",
+            Self::Service => "service",
+        })
+    }
+}
