@@ -14,7 +14,11 @@ use clap::Args;
 pub struct Config {
     /// Control plane to take the configuration from, `http://host:9090`; repeat
     /// it for several, which are tried in random order.
-    #[arg(long = "control-plane", env = "FAIRWAY_CONTROL_PLANE", value_delimiter = ',')]
+    #[arg(
+        long = "control-plane",
+        env = "FAIRWAY_CONTROL_PLANE",
+        value_delimiter = ','
+    )]
     pub control_planes: Vec<String>,
 
     /// Name of this proxy [default: host name and a random suffix].
@@ -163,10 +167,13 @@ fn available_cores() -> usize {
 
 /// Reads `250ms`, `10s`, `2m`; a bare number is seconds, as in Traefik.
 fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
-    let number: u64 =
-        number.parse().map_err(|_| format!("`{text}` is not a duration such as 250ms or 10s"))?;
+    let number: u64 = number
+        .parse()
+        .map_err(|_| format!("`{text}` is not a duration such as 250ms or 10s"))?;
     match unit {
         "ms" => Ok(Duration::from_millis(number)),
         "s" | "" => Ok(Duration::from_secs(number)),

@@ -4,7 +4,12 @@
 //! [`Reason`] is what logs and metrics carry; its strings never change.
 //! Answers of middlewares (redirects) carry a [`Reason`] too, but are no errors.
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::response::Parts;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::head::PathError;
 
 /// Stable code of an answer that no origin gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +64,12 @@ pub(crate) enum ProxyError {
     /// The gate refused the request; the text says what is wrong with it.
     #[error("{0}")]
     BadRequest(&'static str),
+    /// The path has no safe normal form.
+    #[error("{0}")]
+    Path(PathError),
+    /// A middleware made a target that is none.
+    #[error("middlewares made a target that is not one")]
+    Target,
     /// CONNECT: this is no forward proxy.
     #[error("CONNECT is not offered")]
     Connect,
@@ -104,6 +115,9 @@ pub(crate) enum ProxyError {
     /// The server switched to a protocol nobody asked for.
     #[error("switched protocols unasked")]
     UpstreamSwitched,
+    /// The response body has a coding that ends with this hop.
+    #[error("response has an unknown transfer coding")]
+    UpstreamCoding,
     /// The client broke off its request body.
     #[error("client broke off the request")]
     ClientReset(#[source] hyper::Error),
@@ -116,7 +130,9 @@ impl ProxyError {
     /// Status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::BadRequest(_) | Self::Loop => StatusCode::BAD_REQUEST,
+            Self::BadRequest(_) | Self::Path(_) | Self::Target | Self::Loop => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Connect | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Trace => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
@@ -128,7 +144,8 @@ impl ProxyError {
             | Self::Connection(_)
             | Self::UpstreamReset(_)
             | Self::UpstreamInvalid(_)
-            | Self::UpstreamSwitched => StatusCode::BAD_GATEWAY,
+            | Self::UpstreamSwitched
+            | Self::UpstreamCoding => StatusCode::BAD_GATEWAY,
             Self::ClientReset(_) => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -137,7 +154,8 @@ impl ProxyError {
     /// Code for logs and metrics.
     pub(crate) fn reason(&self) -> Reason {
         match self {
-            Self::BadRequest(_) | Self::TransferCoding => Reason::BadRequest,
+            Self::BadRequest(_) | Self::Path(_) | Self::TransferCoding => Reason::BadRequest,
+            Self::Target => Reason::UncleanPath,
             Self::Connect | Self::Trace => Reason::MethodNotAllowed,
             Self::UriTooLong => Reason::UriTooLong,
             Self::Expectation => Reason::ExpectationFailed,
@@ -149,7 +167,9 @@ impl ProxyError {
             Self::Connection(_) => Reason::ConnectFailed,
             Self::ResponseTimeout => Reason::ResponseTimeout,
             Self::UpstreamReset(_) => Reason::UpstreamReset,
-            Self::UpstreamInvalid(_) | Self::UpstreamSwitched => Reason::UpstreamInvalid,
+            Self::UpstreamInvalid(_) | Self::UpstreamSwitched | Self::UpstreamCoding => {
+                Reason::UpstreamInvalid
+            }
             Self::ClientReset(_) => Reason::ClientReset,
             Self::Internal => Reason::Internal,
         }
@@ -165,10 +185,13 @@ impl ProxyError {
             | Self::Connection(_)
             | Self::UpstreamReset(_)
             | Self::UpstreamInvalid(_)
-            | Self::UpstreamSwitched => "Bad Gateway",
+            | Self::UpstreamSwitched
+            | Self::UpstreamCoding => "Bad Gateway",
             Self::ClientReset(_) => "Client Closed Request",
             Self::Internal => "Internal Server Error\n",
+            Self::Target => "Bad Request\n",
             Self::BadRequest(_)
+            | Self::Path(_)
             | Self::Connect
             | Self::Trace
             | Self::TransferCoding
@@ -178,11 +201,42 @@ impl ProxyError {
         }
     }
 
+    /// The whole answer.
+    pub(crate) fn answer(&self) -> (Parts, Bytes) {
+        let (mut parts, ()) = Response::new(()).into_parts();
+        parts.status = self.status();
+        let headers = &mut parts.headers;
+        match self {
+            Self::NoRoute | Self::NoServer(_) => {
+                headers.insert(
+                    CONTENT_TYPE,
+                    HeaderValue::from_static("text/plain; charset=utf-8"),
+                );
+                headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            }
+            Self::Trace => {
+                headers.insert(
+                    ALLOW,
+                    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+                );
+            }
+            _ => {}
+        }
+        if matches!(self, Self::NoServer(_)) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.closes_connection() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        (parts, Bytes::from_static(self.body().as_bytes()))
+    }
+
     /// The gate's refusals: what follows on the connection cannot be trusted.
-    pub(crate) fn closes_connection(&self) -> bool {
+    fn closes_connection(&self) -> bool {
         matches!(
             self,
             Self::BadRequest(_)
+                | Self::Path(_)
                 | Self::Connect
                 | Self::Trace
                 | Self::TransferCoding
@@ -223,16 +277,46 @@ mod tests {
     fn each_error_has_the_status_reason_and_body_users_know() {
         let cases = [
             (ProxyError::NoRoute, 404, "no_route", "404 page not found\n"),
-            (ProxyError::NoServer(String::new()), 503, "no_server", "no available server\n"),
-            (ProxyError::ConnectRefused, 502, "connect_refused", "Bad Gateway"),
-            (ProxyError::ConnectTimeout, 504, "connect_timeout", "Gateway Timeout"),
-            (ProxyError::ResponseTimeout, 504, "response_timeout", "Gateway Timeout"),
-            (ProxyError::UpstreamSwitched, 502, "upstream_invalid", "Bad Gateway"),
+            (
+                ProxyError::NoServer(String::new()),
+                503,
+                "no_server",
+                "no available server\n",
+            ),
+            (
+                ProxyError::ConnectRefused,
+                502,
+                "connect_refused",
+                "Bad Gateway",
+            ),
+            (
+                ProxyError::ConnectTimeout,
+                504,
+                "connect_timeout",
+                "Gateway Timeout",
+            ),
+            (
+                ProxyError::ResponseTimeout,
+                504,
+                "response_timeout",
+                "Gateway Timeout",
+            ),
+            (
+                ProxyError::UpstreamSwitched,
+                502,
+                "upstream_invalid",
+                "Bad Gateway",
+            ),
             (ProxyError::BadRequest("x"), 400, "bad_request", ""),
             (ProxyError::Loop, 400, "loop_detected", ""),
             (ProxyError::Connect, 501, "method_not_allowed", ""),
             (ProxyError::Trace, 405, "method_not_allowed", ""),
-            (ProxyError::Internal, 500, "internal", "Internal Server Error\n"),
+            (
+                ProxyError::Internal,
+                500,
+                "internal",
+                "Internal Server Error\n",
+            ),
         ];
         for (error, status, reason, body) in cases {
             assert_eq!(error.status().as_u16(), status, "{error}");

@@ -19,6 +19,9 @@ const MIN_BODY_RATE: u64 = 500;
 /// … over this many seconds of waiting is cut.
 const RATE_WINDOW_SECONDS: u32 = 10;
 
+/// How long the rest of a request body is read after the response has ended.
+const LINGER_SECONDS: u32 = 2;
+
 /// Seconds since the worker started, written by its sweep.
 #[derive(Clone, Default)]
 pub(crate) struct CoarseClock(Rc<Cell<u32>>);
@@ -48,7 +51,7 @@ pub(crate) enum Phase {
 }
 
 /// What the worker wants of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     Stay,
     /// Finish the request in flight, then close; close now if there is none.
@@ -65,10 +68,12 @@ pub(crate) struct Patience {
     /// When the wait for body bytes began; only meaningful while `body_waiting`.
     body_since: Cell<u32>,
     body_waiting: Cell<bool>,
+    body_open: Cell<bool>,
     body_waited: Cell<u32>,
     body_bytes: Cell<u64>,
     write_since: Cell<u32>,
     write_waiting: Cell<bool>,
+    fragment: Cell<bool>,
     ordered: Cell<Verdict>,
     waker: RefCell<Option<Waker>>,
 }
@@ -104,10 +109,12 @@ impl Patience {
             phase_since: Cell::new(now),
             body_since: Cell::new(now),
             body_waiting: Cell::new(false),
+            body_open: Cell::new(false),
             body_waited: Cell::new(0),
             body_bytes: Cell::new(0),
             write_since: Cell::new(now),
             write_waiting: Cell::new(false),
+            fragment: Cell::new(false),
             ordered: Cell::new(Verdict::Stay),
             waker: RefCell::new(None),
         }
@@ -125,6 +132,16 @@ impl Patience {
         }
     }
 
+    /// A request with a body was taken.
+    pub(crate) fn body_begins(&self) {
+        self.body_open.set(true);
+    }
+
+    /// The request body has not been received to its end.
+    pub(crate) fn body_is_open(&self) -> bool {
+        self.body_open.get()
+    }
+
     /// The request body was asked for and has nothing yet.
     pub(crate) fn body_pending(&self) {
         if !self.body_waiting.replace(true) {
@@ -136,15 +153,29 @@ impl Patience {
     pub(crate) fn body_progress(&self, bytes: u64) {
         if self.body_waiting.replace(false) {
             let waited = self.clock.now().saturating_sub(self.body_since.get());
-            self.body_waited.set(self.body_waited.get().saturating_add(waited));
+            self.body_waited
+                .set(self.body_waited.get().saturating_add(waited));
         }
-        self.body_bytes.set(self.body_bytes.get().saturating_add(bytes));
+        self.body_bytes
+            .set(self.body_bytes.get().saturating_add(bytes));
     }
 
+    /// The request body was received to its end.
     pub(crate) fn body_done(&self) {
+        self.body_open.set(false);
         self.body_waiting.set(false);
         self.body_waited.set(0);
         self.body_bytes.set(0);
+    }
+
+    /// The request line being received has a `#`.
+    pub(crate) fn fragment_seen(&self) {
+        self.fragment.set(true);
+    }
+
+    /// Whether the last request line had a `#`; forgets it.
+    pub(crate) fn take_fragment(&self) -> bool {
+        self.fragment.take()
     }
 
     pub(crate) fn write_pending(&self) {
@@ -170,7 +201,19 @@ impl Patience {
         }
         let late = match phase {
             Phase::New | Phase::Head => longer(&self.phase_since, limits.head),
-            Phase::Idle => return self.idle_verdict(longer(&self.phase_since, limits.idle)),
+            Phase::Idle => {
+                let limit = if self.body_open.get() {
+                    LINGER_SECONDS
+                } else {
+                    limits.idle
+                };
+                // Finish, not cut: a request that is just arriving is still answered.
+                return if longer(&self.phase_since, limit) {
+                    Verdict::Finish
+                } else {
+                    Verdict::Stay
+                };
+            }
             Phase::Serving => {
                 self.body_waiting.get()
                     && (longer(&self.body_since, limits.body) || self.body_trickles(now))
@@ -201,15 +244,11 @@ impl Patience {
         self.ordered.get()
     }
 
-    /// An idle connection is asked to finish rather than cut: a request that is
-    /// just arriving is then still answered.
-    fn idle_verdict(&self, late: bool) -> Verdict {
-        if late { Verdict::Finish } else { Verdict::Stay }
-    }
-
     fn body_trickles(&self, now: u32) -> bool {
-        let waited =
-            self.body_waited.get().saturating_add(now.saturating_sub(self.body_since.get()));
+        let waited = self
+            .body_waited
+            .get()
+            .saturating_add(now.saturating_sub(self.body_since.get()));
         if waited < RATE_WINDOW_SECONDS {
             return false;
         }
