@@ -4,6 +4,15 @@
 //! replaced as a whole. A request loads it once and keeps what it found.
 
 mod entry_point;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod host_index;
+mod matcher;
+mod network;
+mod path_index;
+mod query;
+pub(crate) mod regexp;
+mod requirement;
 mod route;
 
 use std::sync::Arc;
