@@ -21,14 +21,12 @@ mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::Node;
 use http::{HeaderValue, Uri};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 pub use self::admin::client::{HealthcheckError, healthcheck};
 pub use self::config::{Config, Drain, Timeouts};
@@ -73,9 +71,10 @@ pub struct Running {
     process: Arc<Process>,
     draining: watch::Sender<bool>,
     drain: Drain,
+    /// Turns true when the drain is over.
+    drained: watch::Sender<bool>,
     /// `None` only while being dropped.
     runtime: Option<Runtime>,
-    drained: Option<JoinHandle<()>>,
 }
 
 /// Starts a proxy. It serves as soon as a control plane has sent a configuration.
@@ -152,21 +151,18 @@ fn assemble(
         draining: watched,
     });
     if let Some(address) = &config.admin_address {
-        let listener =
-            runtime
-                .block_on(admin::listen(address))
-                .map_err(|source| StartError::Admin {
-                    address: address.clone(),
-                    source,
-                })?;
+        let entered = runtime.enter();
+        let listener = admin::listen(address)
+            .map_err(|source| StartError::Admin { address: address.clone(), source })?;
+        drop(entered);
         runtime.spawn(admin::serve(listener, Arc::clone(&process)));
     }
     Ok(Running {
         process,
         draining,
         drain: config.drain,
+        drained: watch::channel(false).0,
         runtime: Some(runtime),
-        drained: None,
     })
 }
 
@@ -198,20 +194,22 @@ impl Running {
     }
 
     /// Starts to drain, and returns at once. A second call changes nothing.
-    pub fn begin_drain(&mut self) {
-        if self.drained.is_some() {
-            return;
+    pub fn begin_drain(&self) {
+        let begun = self.draining.send_if_modified(|draining| !std::mem::replace(draining, true));
+        if begun {
+            let process = Arc::clone(&self.process);
+            let (timing, drained) = (self.drain, self.drained.clone());
+            self.spawn(async move {
+                shutdown::drain(&process, timing).await;
+                drained.send_replace(true);
+            });
         }
-        let drain = shutdown::drain(Arc::clone(&self.process), self.drain, self.draining.clone());
-        self.drained = self.runtime.as_ref().map(|runtime| runtime.spawn(drain));
     }
 
     /// Drains, then ends. Cancelling it (dropping the future) ends at once.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
         self.begin_drain();
-        if let Some(drained) = &mut self.drained {
-            let _ = drained.await;
-        }
+        let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -243,9 +241,9 @@ impl Process {
 impl Drop for Running {
     fn drop(&mut self) {
         self.process.tell_workers(|| Command::Stop);
-        // Not waited for: this may be a runtime's own thread.
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(Duration::ZERO);
+            // Not waited for: the caller may be a runtime's own thread.
+            runtime.shutdown_background();
         }
     }
 }

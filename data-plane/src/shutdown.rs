@@ -5,10 +5,8 @@
 //! then close them; wait for what is in flight; cut the rest. From the first step
 //! on every answer says `Connection: close`, so most clients leave by themselves.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::Process;
@@ -19,17 +17,16 @@ use crate::worker::Command;
 const POLL: Duration = Duration::from_millis(20);
 
 /// Drains the process; returns when nothing is open or the time is over.
-pub(crate) async fn drain(process: Arc<Process>, timing: Drain, draining: watch::Sender<bool>) {
+pub(crate) async fn drain(process: &Process, timing: Drain) {
     let deadline = Instant::now() + timing.timeout;
-    draining.send_replace(true);
     tracing::info!(connections = process.open_connections(), "draining");
     process.tell_workers(|| Command::Drain);
     sleep(timing.accept).await;
     process.listeners.close_all();
     let idle_until = deadline.min(Instant::now() + timing.idle);
-    if !empty_by(&process, idle_until).await {
+    if !empty_by(process, idle_until).await {
         process.tell_workers(|| Command::Finish);
-        empty_by(&process, deadline).await;
+        empty_by(process, deadline).await;
     }
     tracing::info!(connections = process.open_connections(), "drained");
 }

@@ -38,15 +38,17 @@ pub(crate) enum AdminListener {
     Unix(UnixListener),
 }
 
-/// Binds `unix:PATH` or `host:port`.
-pub(crate) async fn listen(address: &str) -> io::Result<AdminListener> {
+/// Binds `unix:PATH` or `host:port`. Needs to be called within a runtime.
+pub(crate) fn listen(address: &str) -> io::Result<AdminListener> {
     let Some(path) = address.strip_prefix("unix:") else {
         let address = if address.starts_with(':') {
             format!("0.0.0.0{address}")
         } else {
             address.to_owned()
         };
-        return Ok(AdminListener::Tcp(TcpListener::bind(address).await?));
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        return Ok(AdminListener::Tcp(TcpListener::from_std(listener)?));
     };
     remove_stale(Path::new(path))?;
     Ok(AdminListener::Unix(UnixListener::bind(path)?))

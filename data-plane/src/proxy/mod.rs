@@ -17,6 +17,8 @@ mod headers;
 mod patience;
 mod pool;
 mod stream;
+#[cfg(test)]
+mod test;
 mod upgrade;
 
 use std::panic::AssertUnwindSafe;
@@ -103,6 +105,8 @@ async fn answer(
     request: Request<Incoming>,
     mut record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
+    #[cfg(test)]
+    assert!(!request.headers().contains_key("x-test-panic"), "asked to panic");
     let (mut parts, body) = request.into_parts();
     let body = RequestBody::new(body, &client.patience);
     let admission = gate::admit(&mut parts, client.take_fragment())?;
