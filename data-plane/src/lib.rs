@@ -152,8 +152,10 @@ fn assemble(
     });
     if let Some(address) = &config.admin_address {
         let entered = runtime.enter();
-        let listener = admin::listen(address)
-            .map_err(|source| StartError::Admin { address: address.clone(), source })?;
+        let listener = admin::listen(address).map_err(|source| StartError::Admin {
+            address: address.clone(),
+            source,
+        })?;
         drop(entered);
         runtime.spawn(admin::serve(listener, Arc::clone(&process)));
     }
@@ -195,7 +197,9 @@ impl Running {
 
     /// Starts to drain, and returns at once. A second call changes nothing.
     pub fn begin_drain(&self) {
-        let begun = self.draining.send_if_modified(|draining| !std::mem::replace(draining, true));
+        let begun = self
+            .draining
+            .send_if_modified(|draining| !std::mem::replace(draining, true));
         if begun {
             let process = Arc::clone(&self.process);
             let (timing, drained) = (self.drain, self.drained.clone());

@@ -106,7 +106,10 @@ async fn answer(
     mut record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
     #[cfg(test)]
-    assert!(!request.headers().contains_key("x-test-panic"), "asked to panic");
+    assert!(
+        !request.headers().contains_key("x-test-panic"),
+        "asked to panic"
+    );
     let (mut parts, body) = request.into_parts();
     let body = RequestBody::new(body, &client.patience);
     let admission = gate::admit(&mut parts, client.take_fragment())?;

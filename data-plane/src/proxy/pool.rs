@@ -96,12 +96,6 @@ impl Pool {
             .retain(|key, sender| live.contains(key) && !sender.is_closed());
     }
 
-    /// Number of idle connections.
-    #[cfg(test)]
-    pub(crate) fn idle_len(&self) -> usize {
-        self.idle.borrow().values().map(Vec::len).sum()
-    }
-
     fn take_http1(&self, key: ServerKey) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         let connections = idle.get_mut(&key)?;

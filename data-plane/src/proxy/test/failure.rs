@@ -7,21 +7,31 @@ use super::*;
 #[test]
 fn a_server_that_refuses_is_passed_over_before_any_byte_is_sent() {
     let origin = Origin::named("alive");
-    let proxy = Proxy::start(Site::at(vec![closed_address(), origin.address, closed_address()]));
+    let proxy = Proxy::start(Site::at(vec![
+        closed_address(),
+        origin.address,
+        closed_address(),
+    ]));
     for _ in 0..6 {
-        let answer = proxy.ask(
-            "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello",
-        );
+        let answer = proxy.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello");
         assert_eq!((answer.status(), answer.body.as_str()), (200, "alive"));
     }
-    assert!(origin.requests().iter().all(|request| request.body == "hello"));
+    assert!(
+        origin
+            .requests()
+            .iter()
+            .all(|request| request.body == "hello")
+    );
 }
 
 #[test]
 fn when_every_server_refuses_the_answer_is_502() {
     let proxy = Proxy::start(Site::at(vec![closed_address(), closed_address()]));
     let answer = proxy.get("/");
-    assert_eq!((answer.status(), answer.body.as_str()), (502, "Bad Gateway"));
+    assert_eq!(
+        (answer.status(), answer.body.as_str()),
+        (502, "Bad Gateway")
+    );
     assert!(answer.header("content-type").is_none());
 }
 
@@ -29,7 +39,10 @@ fn when_every_server_refuses_the_answer_is_502() {
 fn a_service_without_servers_is_503() {
     let proxy = Proxy::start(Site::at(Vec::new()));
     let answer = proxy.get("/");
-    assert_eq!((answer.status(), answer.body.as_str()), (503, "no available server\n"));
+    assert_eq!(
+        (answer.status(), answer.body.as_str()),
+        (503, "no available server\n")
+    );
     assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     assert!(answer.header("retry-after").is_some());
 }
@@ -40,9 +53,15 @@ fn a_server_that_does_not_answer_in_time_is_504() {
         wire.read_head();
         wire.is_closed();
     });
-    let site = Site { response_header_timeout_ms: 100, ..Site::of(&[&origin]) };
+    let site = Site {
+        response_header_timeout_ms: 100,
+        ..Site::of(&[&origin])
+    };
     let answer = Proxy::start(site).get("/");
-    assert_eq!((answer.status(), answer.body.as_str()), (504, "Gateway Timeout"));
+    assert_eq!(
+        (answer.status(), answer.body.as_str()),
+        (504, "Gateway Timeout")
+    );
 }
 
 #[test]
@@ -54,13 +73,20 @@ fn a_pooled_connection_that_was_closed_meanwhile_is_replaced() {
             tell.send(request.body).unwrap();
         }
     });
-    let config = Config { workers: 1, ..Config::default() };
+    let config = Config {
+        workers: 1,
+        ..Config::default()
+    };
     let proxy = Proxy::start_with(config, Site::of(&[&origin]));
     for number in 0..20 {
         let answer = proxy.ask(&format!(
             "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\n{number:02}"
         ));
-        assert_eq!((answer.status(), answer.body.as_str()), (200, "ok"), "{number}");
+        assert_eq!(
+            (answer.status(), answer.body.as_str()),
+            (200, "ok"),
+            "{number}"
+        );
         // The origin closes at once; wait until the proxy can know.
         told.recv().unwrap();
         told.recv_timeout(Duration::from_millis(20)).unwrap_err();
@@ -87,9 +113,11 @@ fn a_post_whose_connection_ends_unanswered_is_502_and_never_sent_twice() {
         tell.send(wire.read_message().unwrap().body).unwrap();
     });
     let proxy = Proxy::start(Site::of(&[&dying]));
-    let answer =
-        proxy.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello");
-    assert_eq!((answer.status(), answer.body.as_str()), (502, "Bad Gateway"));
+    let answer = proxy.ask("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello");
+    assert_eq!(
+        (answer.status(), answer.body.as_str()),
+        (502, "Bad Gateway")
+    );
     assert_eq!(told.try_iter().count(), 1);
 }
 
@@ -109,15 +137,25 @@ fn what_is_not_http_is_502() {
             wire.is_closed();
         });
         let answer = Proxy::start(Site::of(&[&origin])).get("/");
-        assert_eq!((answer.status(), answer.body.as_str()), (502, "Bad Gateway"), "{nonsense}");
+        assert_eq!(
+            (answer.status(), answer.body.as_str()),
+            (502, "Bad Gateway"),
+            "{nonsense}"
+        );
     }
 }
 
 #[test]
 fn a_response_that_breaks_off_is_never_a_clean_end() {
     for (what, start) in [
-        ("length", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart"),
-        ("chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n"),
+        (
+            "length",
+            "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart",
+        ),
+        (
+            "chunked",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
+        ),
     ] {
         let origin = Origin::scripted(move |_, mut wire| {
             wire.read_head();
@@ -145,7 +183,10 @@ fn bytes_behind_a_response_never_become_another_clients_answer() {
             }
         }
     });
-    let config = Config { workers: 1, ..Config::default() };
+    let config = Config {
+        workers: 1,
+        ..Config::default()
+    };
     let proxy = Proxy::start_with(config, Site::of(&[&origin]));
     for _ in 0..10 {
         assert_eq!(proxy.get("/").body, "true");
@@ -162,7 +203,9 @@ fn a_client_that_breaks_off_its_body_makes_no_complete_request() {
     });
     let proxy = Proxy::start(Site::of(&[&origin]));
     let mut wire = proxy.connect();
-    wire.send("POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    wire.send(
+        "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    );
     drop(wire);
     assert!(!told.recv_timeout(Duration::from_secs(5)).unwrap());
 }

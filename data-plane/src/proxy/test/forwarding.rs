@@ -52,7 +52,10 @@ fn connections_to_servers_are_used_again() {
             wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
         }
     });
-    let config = Config { workers: 1, ..Config::default() };
+    let config = Config {
+        workers: 1,
+        ..Config::default()
+    };
     let proxy = Proxy::start_with(config, Site::of(&[&origin]));
     for _ in 0..5 {
         assert_eq!(proxy.get("/").body, "ok");
@@ -63,10 +66,16 @@ fn connections_to_servers_are_used_again() {
 #[test]
 fn the_servers_own_address_is_the_host_where_the_clients_is_not_passed() {
     let origin = Origin::named("x");
-    let proxy = Proxy::start(Site { pass_host_header: false, ..Site::of(&[&origin]) });
+    let proxy = Proxy::start(Site {
+        pass_host_header: false,
+        ..Site::of(&[&origin])
+    });
     proxy.get("/");
     let request = origin.request();
-    assert_eq!(request.header("host"), Some(origin.address.to_string().as_str()));
+    assert_eq!(
+        request.header("host"),
+        Some(origin.address.to_string().as_str())
+    );
     assert_eq!(request.header("x-forwarded-host"), Some("a.test"));
 }
 
@@ -99,7 +108,13 @@ fn hop_by_hop_headers_end_at_the_proxy_in_both_directions() {
     assert_eq!(request.header("x-end"), Some("1"));
     assert_eq!(request.header("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(request.header("host"), Some("a.test"));
-    for name in ["connection", "x-hop", "keep-alive", "proxy-authenticate", "upgrade"] {
+    for name in [
+        "connection",
+        "x-hop",
+        "keep-alive",
+        "proxy-authenticate",
+        "upgrade",
+    ] {
         assert!(answer.header(name).is_none(), "{name} in {}", answer.head);
     }
     assert_eq!(answer.header("x-end"), Some("1"));
@@ -118,7 +133,10 @@ fn forwarded_headers_are_believed_from_trusted_peers_only() {
     assert_eq!(seen.header("x-forwarded-prefix"), None);
 
     let trusted = vec!["127.0.0.0/8".to_owned()];
-    let proxy = Proxy::start(Site { trusted, ..Site::of(&[&origin]) });
+    let proxy = Proxy::start(Site {
+        trusted,
+        ..Site::of(&[&origin])
+    });
     proxy.ask(request);
     let seen = origin.request();
     assert_eq!(seen.header("x-forwarded-for"), Some("6.6.6.6, 127.0.0.1"));
@@ -145,7 +163,11 @@ fn the_answer_to_head_has_the_length_and_no_body() {
 #[test]
 fn bodies_of_known_length_pass_in_both_directions() {
     let origin = Origin::answering(|request| {
-        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", request.body.len(), request.body)
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}",
+            request.body.len(),
+            request.body
+        )
     });
     let proxy = Proxy::start(Site::of(&[&origin]));
     let body = "x".repeat(300_000);
@@ -172,7 +194,11 @@ fn chunked_bodies_pass_in_both_directions_even_with_get() {
             "{method} / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n\
              5;ext=1\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
         ));
-        assert_eq!((answer.body.as_str(), answer.complete), ("hello world", true), "{method}");
+        assert_eq!(
+            (answer.body.as_str(), answer.complete),
+            ("hello world", true),
+            "{method}"
+        );
         let request = origin.request();
         assert_eq!(request.header("transfer-encoding"), Some("chunked"));
         assert!(request.header("content-length").is_none());
@@ -194,7 +220,10 @@ fn bytes_pass_as_they_come_in_both_directions() {
     assert!(wire.read_head().unwrap().starts_with("HTTP/1.1 200"));
     assert_eq!(wire.read_exact(9).as_deref(), Some("4\r\npong\r\n"));
     wire.send("more");
-    assert_eq!(wire.read_exact(14).as_deref(), Some("4\r\ndone\r\n0\r\n\r\n"));
+    assert_eq!(
+        wire.read_exact(14).as_deref(),
+        Some("4\r\ndone\r\n0\r\n\r\n")
+    );
 }
 
 #[test]
@@ -211,7 +240,10 @@ fn trailers_of_responses_pass_and_trailers_of_requests_do_not() {
     );
     assert_eq!(answer.trailers.to_ascii_lowercase(), "x-sum: 42\r\n");
     let request = origin.request();
-    assert_eq!((request.body.as_str(), request.trailers.as_str()), ("hi", ""));
+    assert_eq!(
+        (request.body.as_str(), request.trailers.as_str()),
+        ("hi", "")
+    );
 }
 
 #[test]
@@ -229,7 +261,10 @@ fn a_client_that_expects_continue_gets_it_from_the_server() {
     wire.send(
         "POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
     );
-    assert_eq!(wire.read_head().as_deref(), Some("HTTP/1.1 100 Continue\r\n\r\n"));
+    assert_eq!(
+        wire.read_head().as_deref(),
+        Some("HTTP/1.1 100 Continue\r\n\r\n")
+    );
     wire.send("hello");
     assert_eq!(wire.read_message().unwrap().body, "ok");
 }

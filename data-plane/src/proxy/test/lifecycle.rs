@@ -45,13 +45,23 @@ fn draining_loses_no_request() {
             wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
         }
     });
-    let config = Config { workers: 2, drain: short_drain(), ..Config::default() };
+    let config = Config {
+        workers: 2,
+        drain: short_drain(),
+        ..Config::default()
+    };
     let proxy = Proxy::start_with(config, Site::of(&[&origin]));
     assert!(proxy.running.ready());
     let request = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
     let mut keeper = proxy.connect();
     keeper.send(request);
-    assert!(keeper.read_message().unwrap().header("connection").is_none());
+    assert!(
+        keeper
+            .read_message()
+            .unwrap()
+            .header("connection")
+            .is_none()
+    );
     let mut idler = proxy.connect();
     idler.send(request);
     idler.read_message().unwrap();
@@ -64,13 +74,19 @@ fn draining_loses_no_request() {
     // Connections are still accepted, and told to close.
     slow.is_silent(Duration::from_millis(50));
     let answer = proxy.get("/");
-    assert_eq!((answer.status(), answer.header("connection")), (200, Some("close")));
+    assert_eq!(
+        (answer.status(), answer.header("connection")),
+        (200, Some("close"))
+    );
     // The listener closes; an idle connection still carries one request.
     slow.is_silent(Duration::from_millis(350));
     assert!(std::net::TcpStream::connect(proxy.address).is_err());
     keeper.send(request);
     let answer = keeper.read_message().unwrap();
-    assert_eq!((answer.status(), answer.header("connection")), (200, Some("close")));
+    assert_eq!(
+        (answer.status(), answer.header("connection")),
+        (200, Some("close"))
+    );
     assert!(keeper.is_closed());
     // What is in flight ends, and the rest is closed.
     assert_eq!(slow.read_message().unwrap().status(), 200);
@@ -82,8 +98,14 @@ fn draining_loses_no_request() {
 
 #[test]
 fn a_client_that_never_finishes_its_head_is_cut() {
-    let timeouts = Timeouts { head: Duration::from_secs(1), ..Timeouts::default() };
-    let config = Config { timeouts, ..Config::default() };
+    let timeouts = Timeouts {
+        head: Duration::from_secs(1),
+        ..Timeouts::default()
+    };
+    let config = Config {
+        timeouts,
+        ..Config::default()
+    };
     let proxy = Proxy::start_with(config, Site::at(Vec::new()));
     let (mut silent, mut slow) = (proxy.connect(), proxy.connect());
     slow.send("GET / HTTP/1.1\r\nHo");
@@ -95,8 +117,14 @@ fn a_client_that_never_finishes_its_head_is_cut() {
 
 #[test]
 fn a_body_that_stalls_is_cut() {
-    let timeouts = Timeouts { body: Duration::from_secs(1), ..Timeouts::default() };
-    let config = Config { timeouts, ..Config::default() };
+    let timeouts = Timeouts {
+        body: Duration::from_secs(1),
+        ..Timeouts::default()
+    };
+    let config = Config {
+        timeouts,
+        ..Config::default()
+    };
     let origin = Origin::named("x");
     let proxy = Proxy::start_with(config, Site::of(&[&origin]));
     let mut wire = proxy.connect();
@@ -113,8 +141,11 @@ fn the_admin_server_says_ready_until_the_drain_begins() {
     // A stale file of a process that was killed.
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
     assert!(crate::healthcheck(&address, Duration::from_secs(1)).is_err());
-    let config =
-        Config { admin_address: Some(address.clone()), workers: 1, ..Config::default() };
+    let config = Config {
+        admin_address: Some(address.clone()),
+        workers: 1,
+        ..Config::default()
+    };
     let proxy = Proxy::start_with(config, Site::at(Vec::new()));
     crate::healthcheck(&address, Duration::from_secs(1)).unwrap();
     proxy.running.begin_drain();

@@ -10,7 +10,7 @@ mod switch;
 mod wire;
 
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use fairway_proto::discovery::v1 as proto;
 use futures_util::FutureExt;
@@ -18,8 +18,8 @@ use tokio::sync::watch;
 
 use self::wire::{Origin, Wire};
 use crate::config::Config;
-use crate::discovery::{DiscoveryStatus, Listeners};
-use crate::{Running, assemble};
+use crate::discovery::{DiscoveryStatus, Listeners, Mirror};
+use crate::{Running, assemble, routing};
 
 /// A running proxy with one entry point, `web`.
 struct Proxy {
@@ -40,17 +40,30 @@ struct Site {
 
 impl Proxy {
     fn start(site: Site) -> Self {
-        Self::start_with(Config { workers: 2, ..Config::default() }, site)
+        Self::start_with(
+            Config {
+                workers: 2,
+                ..Config::default()
+            },
+            site,
+        )
     }
 
     fn start_with(config: Config, site: Site) -> Self {
-        let config = Config { bind_address: Some([127, 0, 0, 1].into()), ..config };
+        let config = Config {
+            bind_address: Some([127, 0, 0, 1].into()),
+            ..config
+        };
         let (status, watched) = watch::channel(DiscoveryStatus::starting());
         let running = assemble(&config, watched).unwrap();
         apply(&running, site);
         status.send_modify(|status| status.ever_applied = true);
         let address = running.address("web").unwrap();
-        Self { running, address, _status: status }
+        Self {
+            running,
+            address,
+            _status: status,
+        }
     }
 
     fn connect(&self) -> Wire {
@@ -97,16 +110,31 @@ impl Site {
 }
 
 fn host(name: &str) -> proto::Matcher {
-    proto::Matcher { matcher: Some(proto::matcher::Matcher::Host(name.to_owned())) }
+    proto::Matcher {
+        matcher: Some(proto::matcher::Matcher::Host(name.to_owned())),
+    }
 }
 
 /// Puts `site` in force, listeners included.
 fn apply(running: &Running, site: Site) {
-    let table = table::of(resources(site));
-    running.process.table.store(std::sync::Arc::new(table));
+    let mut mirror = Mirror::default();
+    mirror.apply(proto::Update {
+        nonce: 1,
+        version: "test".to_owned(),
+        mode: proto::UpdateMode::Snapshot.into(),
+        upserts: resources(site),
+        removals: Vec::new(),
+    });
+    let (table, rejections) = routing::build(&mirror, &running.process.table.load());
+    assert_eq!(rejections, []);
+    running.process.table.store(Arc::new(table));
     let table = running.process.table.load();
-    for (name, outcome) in
-        running.process.listeners.reconcile(&table).now_or_never().expect("no waiting")
+    for (name, outcome) in running
+        .process
+        .listeners
+        .reconcile(&table)
+        .now_or_never()
+        .expect("no waiting")
     {
         outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
     }
@@ -115,11 +143,18 @@ fn apply(running: &Running, site: Site) {
 fn resources(site: Site) -> Vec<proto::Resource> {
     use proto::resource::Spec;
     let resource = |kind: proto::ResourceKind, name: &str, spec| proto::Resource {
-        id: Some(proto::ResourceId { kind: kind.into(), name: name.to_owned() }),
+        id: Some(proto::ResourceId {
+            kind: kind.into(),
+            name: name.to_owned(),
+        }),
         origin: None,
         spec: Some(spec),
     };
-    let unavailable = if site.servers.is_empty() { "all are stopped" } else { "" };
+    let unavailable = if site.servers.is_empty() {
+        "all are stopped"
+    } else {
+        ""
+    };
     vec![
         resource(
             proto::ResourceKind::EntryPoint,

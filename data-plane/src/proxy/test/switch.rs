@@ -27,7 +27,12 @@ fn a_switch_joins_the_sockets_and_early_bytes_of_both_sides_come_first() {
     let answer = wire.read_message().unwrap();
     assert_eq!(answer.status(), 101);
     assert_eq!(answer.header("upgrade"), Some("websocket"));
-    assert!(answer.header("connection").unwrap().eq_ignore_ascii_case("upgrade"));
+    assert!(
+        answer
+            .header("connection")
+            .unwrap()
+            .eq_ignore_ascii_case("upgrade")
+    );
     assert!(answer.header("sec-websocket-accept").is_some());
     assert_eq!(wire.read_exact(10).as_deref(), Some("firstheard"));
     wire.send("more");
@@ -39,9 +44,15 @@ fn a_switch_joins_the_sockets_and_early_bytes_of_both_sides_come_first() {
 fn nothing_is_forwarded_before_the_server_has_switched() {
     let origin = Origin::scripted(|_, mut wire| {
         wire.read_head().unwrap();
-        assert!(wire.is_silent(std::time::Duration::from_millis(100)), "bytes before 101");
+        assert!(
+            wire.is_silent(std::time::Duration::from_millis(100)),
+            "bytes before 101"
+        );
         wire.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
-        assert_eq!(wire.read_message().map(|request| request.line().to_owned()), None);
+        assert_eq!(
+            wire.read_message().map(|request| request.line().to_owned()),
+            None
+        );
     });
     let proxy = Proxy::start(Site::of(&[&origin]));
     let mut wire = proxy.connect();

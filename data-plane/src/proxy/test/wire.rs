@@ -41,7 +41,10 @@ impl Wire {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, ahead: Vec::new() }
+        Self {
+            stream,
+            ahead: Vec::new(),
+        }
     }
 
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -96,11 +99,20 @@ impl Wire {
     /// A request or a response (not one to HEAD).
     pub(super) fn read_message(&mut self) -> Option<Message> {
         let head = self.read_head()?;
-        let mut message =
-            Message { head, body: String::new(), trailers: String::new(), complete: true };
-        let bodyless = ["HTTP/1.1 101", "HTTP/1.1 204", "HTTP/1.1 304", "HTTP/1.1 100"]
-            .iter()
-            .any(|start| message.head.starts_with(start));
+        let mut message = Message {
+            head,
+            body: String::new(),
+            trailers: String::new(),
+            complete: true,
+        };
+        let bodyless = [
+            "HTTP/1.1 101",
+            "HTTP/1.1 204",
+            "HTTP/1.1 304",
+            "HTTP/1.1 100",
+        ]
+        .iter()
+        .any(|start| message.head.starts_with(start));
         if bodyless {
             return Some(message);
         }
@@ -150,7 +162,11 @@ impl Wire {
 
     fn read_through(&mut self, end: &[u8]) -> Option<String> {
         loop {
-            if let Some(at) = self.ahead.windows(end.len()).position(|window| window == end) {
+            if let Some(at) = self
+                .ahead
+                .windows(end.len())
+                .position(|window| window == end)
+            {
                 return Some(self.take(at + end.len()));
             }
             if !self.fill() {
@@ -198,7 +214,7 @@ impl Message {
         value
     }
 
-    pub(super) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
         self.head.lines().skip(1).filter_map(move |line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then_some(value.trim())
@@ -210,7 +226,10 @@ impl Origin {
     /// Answers every request with 200 and `name`.
     pub(super) fn named(name: &'static str) -> Self {
         Self::answering(move |_| {
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len())
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}",
+                name.len()
+            )
         })
     }
 
@@ -241,7 +260,10 @@ impl Origin {
             };
             script(number, wire);
         });
-        Self { address, requests: Arc::default() }
+        Self {
+            address,
+            requests: Arc::default(),
+        }
     }
 
     /// The requests seen so far; forgets them.
