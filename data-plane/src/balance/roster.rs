@@ -9,11 +9,8 @@ use std::sync::Arc;
 use fairway_proto::discovery::v1 as wire;
 
 use super::ejection::Ejection;
-use super::server::{Scheme, Server, ServerError, ServerKey};
-
-/// (endpoint id, scheme, address). Not the address alone: Docker gives the address
-/// of a dead container to the next one.
-type Identity = (String, Scheme, String);
+use super::server::{Identity, Scheme, Server, ServerError, ServerKey};
+use super::service::Service;
 
 /// The servers of one table.
 #[derive(Debug, Default)]
@@ -61,13 +58,15 @@ impl Roster {
         Ok(server)
     }
 
-    /// Takes over a server of the previous table whose service did not change.
-    pub(crate) fn keep(&mut self, server: &Arc<Server>) {
-        let authority = server.authority.to_str().unwrap_or_default();
-        let identity = (server.id.clone(), server.scheme, authority.to_owned());
-        self.servers
-            .entry(identity)
-            .or_insert_with(|| Arc::clone(server));
+    /// Without the servers that none of these services has.
+    pub(crate) fn only<'s>(self, services: impl Iterator<Item = &'s Service>) -> Self {
+        let servers = services.flat_map(Service::servers);
+        Self {
+            servers: servers
+                .map(|server| (server.identity(), Arc::clone(server)))
+                .collect(),
+            next_key: self.next_key,
+        }
     }
 
     /// Each server once, in no order.

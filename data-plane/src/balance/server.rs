@@ -12,6 +12,10 @@ use super::ejection::Ejection;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ServerKey(pub(super) u64);
 
+/// (endpoint id, scheme, address). Not the address alone: Docker gives the address
+/// of a dead container to the next one.
+pub(super) type Identity = (String, Scheme, String);
+
 /// How to speak to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Scheme {
@@ -70,6 +74,11 @@ impl Server {
             container: spec.container.clone(),
             ejection,
         })
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        let address = self.authority.to_str().unwrap_or_default();
+        (self.id.clone(), self.scheme, address.to_owned())
     }
 
     /// A connect failed or timed out: out of rotation for a short while, longer

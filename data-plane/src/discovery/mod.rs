@@ -1,5 +1,7 @@
 //! The proxy's end of the stream from the control plane.
 
+mod mirror;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use http::Uri;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+pub(crate) use self::mirror::Mirror;
 use crate::routing::RouteTable;
 
 /// Where the configuration comes from, and who asks for it.
