@@ -62,7 +62,6 @@ pub(crate) struct Blueprint {
 pub(crate) struct WorkerHandle {
     pub(crate) commands: mpsc::UnboundedSender<Command>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) thread: thread::JoinHandle<()>,
 }
 
 /// The thread's side of a worker: what its connections share.
@@ -100,7 +99,7 @@ pub(crate) fn spawn(index: usize, blueprint: Blueprint) -> std::io::Result<Worke
     let (commands, receiver) = mpsc::unbounded_channel();
     let counters = Arc::new(Counters::default());
     let own = Arc::clone(&counters);
-    let thread = thread::Builder::new()
+    thread::Builder::new()
         .name(format!("worker-{index}"))
         .spawn(move || {
             let runtime = Builder::new_current_thread()
@@ -111,11 +110,7 @@ pub(crate) fn spawn(index: usize, blueprint: Blueprint) -> std::io::Result<Worke
                 Err(error) => tracing::error!(%error, "worker has no runtime"),
             }
         })?;
-    Ok(WorkerHandle {
-        commands,
-        counters,
-        thread,
-    })
+    Ok(WorkerHandle { commands, counters })
 }
 
 impl Worker {

@@ -72,13 +72,14 @@ pub(super) fn config(process: &Process) -> String {
     let _ = writeln!(text, "version {}", table.version());
     let _ = writeln!(
         text,
-        "control plane {} for {} s",
+        "control plane {} for {} s, last update {}",
         if status.connected {
             "connected"
         } else {
             "not connected"
         },
-        status.since.elapsed().as_secs()
+        status.since.elapsed().as_secs(),
+        status.version
     );
     for entry_point in table.entry_points() {
         let _ = writeln!(

@@ -23,17 +23,15 @@ pub(crate) struct Record {
     pub(crate) server: String,
     pub(crate) container: String,
     pub(crate) status: StatusCode,
-    /// Reason code of an answer of our own.
+    /// Reason code of an answer of our own, or of a response that broke off.
     pub(crate) reason: &'static str,
     /// Bytes of the body sent.
     pub(crate) bytes: u64,
-    /// The response did not reach its end.
-    pub(crate) broken: bool,
 }
 
 impl Record {
-    /// Writes the line.
-    pub(crate) fn write(&self) {
+    /// Writes the line. `broken`: the response did not reach its end.
+    pub(crate) fn write(&self, broken: bool) {
         tracing::info!(
             target: "access",
             ClientHost = %self.client,
@@ -48,7 +46,7 @@ impl Record {
             DownstreamStatus = self.status.as_u16(),
             DownstreamContentSize = self.bytes,
             Duration = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX),
-            Broken = self.broken,
+            Broken = broken,
             reason = self.reason,
         );
     }

@@ -61,8 +61,9 @@ enum ResponseKind {
 
 /// What ends when the response body does.
 pub(crate) struct Exchange {
-    pub(crate) patience: Rc<Patience>,
-    pub(crate) record: Option<Box<Record>>,
+    patience: Rc<Patience>,
+    record: Option<Box<Record>>,
+    broken: bool,
 }
 
 impl RequestBody {
@@ -206,7 +207,7 @@ impl Body for ResponseBody {
                             this.exchange.sent(data);
                         }
                     }
-                    Some(Err(_)) => this.exchange.broke_off(),
+                    Some(Err(_)) => this.exchange.broke_off("upstream_reset"),
                     None => {
                         if let Some(lease) = lease.take() {
                             lease.give_back();
@@ -240,17 +241,26 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
+        let ResponseKind::Server { incoming, lease } = &mut self.kind else {
+            return;
+        };
         // A body of known length ends with its last byte: nobody polls once more.
-        if let ResponseKind::Server { incoming, lease } = &mut self.kind
-            && incoming.is_end_stream()
-            && let Some(lease) = lease.take()
-        {
+        if !incoming.is_end_stream() {
+            self.exchange.broke_off("client_reset");
+        } else if let Some(lease) = lease.take() {
             lease.give_back();
         }
     }
 }
 
 impl Exchange {
+    pub(crate) fn new(patience: &Rc<Patience>, record: Option<Box<Record>>) -> Self {
+        Self {
+            patience: Rc::clone(patience),
+            record,
+            broken: false,
+        }
+    }
     fn sent(&mut self, data: &Bytes) {
         if let Some(record) = &mut self.record {
             record.bytes = record
@@ -259,11 +269,15 @@ impl Exchange {
         }
     }
 
-    fn broke_off(&mut self) {
-        if let Some(record) = &mut self.record {
-            record.broken = true;
+    /// The response will not reach its end; the first reason counts.
+    fn broke_off(&mut self, reason: &'static str) {
+        if std::mem::replace(&mut self.broken, true) {
+            return;
         }
-        tracing::debug!(reason = "upstream_reset", "server broke off its response");
+        if let Some(record) = &mut self.record {
+            record.reason = reason;
+        }
+        tracing::debug!(reason, "response broke off");
     }
 }
 
@@ -273,7 +287,7 @@ impl Drop for Exchange {
             self.patience.enter(Phase::Idle);
         }
         if let Some(record) = self.record.take() {
-            record.write();
+            record.write(self.broken);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! the request in flight, or close now. It uses hyper's connection without its
 //! boxed upgrade type: when hyper is done with a 101, the socket is taken back here.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -38,6 +38,8 @@ pub(crate) struct Client {
     pub(crate) patience: Rc<Patience>,
     /// The server's connection after a 101, until hyper has let go of the client's.
     switched: RefCell<Option<Http1Connection>>,
+    /// The client speaks HTTP/1.0: a body may end with the connection.
+    pub(crate) old: Cell<bool>,
 }
 
 /// How a connection ended other than by a close between two messages.
@@ -87,6 +89,7 @@ pub(crate) async fn serve(
         hop,
         patience: Rc::clone(&patience),
         switched: RefCell::new(None),
+        old: Cell::new(false),
     });
     let stream = ClientStream::new(tcp, Rc::clone(&patience));
     if let Err(error) = drive(&client, stream).await {
@@ -122,7 +125,13 @@ async fn drive(client: &Rc<Client>, stream: ClientStream) -> Result<(), Ended> {
     let Some(result) = ended else {
         return Ok(());
     };
-    result?;
+    if let Err(error) = result {
+        if error.is_user() && client.old.get() {
+            // To this client a close is a clean end: only a reset says otherwise.
+            let _ = connection.into_parts().io.inner().tcp().set_zero_linger();
+        }
+        return Err(error.into());
+    }
     let switched = client.switched.borrow_mut().take();
     if let Some(Http1Connection { sender, driver }) = switched {
         drop(sender);

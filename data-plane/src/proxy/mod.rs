@@ -64,6 +64,7 @@ enum Payload {
 /// Answers one request.
 async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<ResponseBody> {
     client.patience.enter(Phase::Serving);
+    client.old.set(request.version() == http::Version::HTTP_10);
     let mut record = client
         .worker
         .access_log
@@ -88,10 +89,7 @@ async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<Resp
         record.status = answer.parts.status;
         record.reason = answer.reason;
     }
-    let exchange = Exchange {
-        patience: Rc::clone(&client.patience),
-        record,
-    };
+    let exchange = Exchange::new(&client.patience, record);
     let body = match answer.payload {
         Payload::Own(bytes) => ResponseBody::own(bytes, exchange),
         Payload::Server(incoming, lease) => ResponseBody::server(incoming, lease, exchange),
@@ -319,7 +317,6 @@ fn record_of(client: &Client, request: &Request<Incoming>) -> Record {
         status: StatusCode::OK,
         reason: "",
         bytes: 0,
-        broken: false,
     }
 }
 

@@ -171,6 +171,19 @@ fn a_response_that_breaks_off_is_never_a_clean_end() {
 }
 
 #[test]
+fn a_client_of_http_1_0_is_told_of_a_broken_body_by_a_reset() {
+    let origin = Origin::scripted(|_, mut wire| {
+        wire.read_head();
+        wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n");
+    });
+    let proxy = Proxy::start(Site::of(&[&origin]));
+    let mut wire = proxy.connect();
+    wire.send("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n");
+    wire.read_to_end();
+    assert!(wire.was_reset());
+}
+
+#[test]
 fn bytes_behind_a_response_never_become_another_clients_answer() {
     let origin = Origin::scripted(|_, mut wire| {
         while wire.read_message().is_some() {

@@ -154,3 +154,26 @@ fn the_admin_server_says_ready_until_the_drain_begins() {
     drop(proxy);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn connections_to_a_server_that_left_are_closed_and_never_used_again() {
+    let (tell, told) = seen();
+    let old = Origin::scripted(move |_, mut wire| {
+        while wire.read_message().is_some() {
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold");
+        }
+        tell.send(()).unwrap();
+    });
+    let config = Config {
+        workers: 1,
+        ..Config::default()
+    };
+    let proxy = Proxy::start_with(config, Site::of(&[&old]));
+    assert_eq!(proxy.get("/").body, "old");
+    // The same address, another container.
+    let mut site = Site::of(&[&old]);
+    site.servers[0].id = "restarted".to_owned();
+    apply(&proxy.running, site);
+    told.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert_eq!(proxy.get("/").body, "old");
+}

@@ -13,6 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Wire {
     stream: TcpStream,
     ahead: Vec<u8>,
+    reset: bool,
 }
 
 /// A message: head and body, framing taken off.
@@ -44,6 +45,7 @@ impl Wire {
         Self {
             stream,
             ahead: Vec::new(),
+            reset: false,
         }
     }
 
@@ -82,6 +84,11 @@ impl Wire {
     /// Nothing more comes: the other side has closed.
     pub(super) fn is_closed(&mut self) -> bool {
         self.ahead.is_empty() && !self.fill()
+    }
+
+    /// The stream ended in an error, not in a clean close.
+    pub(super) fn was_reset(&self) -> bool {
+        self.reset
     }
 
     /// Nothing comes within `time`.
@@ -192,7 +199,10 @@ impl Wire {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 panic!("nothing came in {PATIENCE:?}")
             }
-            Err(_) => false,
+            Err(_) => {
+                self.reset = true;
+                false
+            }
         }
     }
 }
