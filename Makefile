@@ -34,6 +34,11 @@ down: ## Remove the demo's containers and networks
 nextest:
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 
+# Images of their own, built quickly: the tests are about behaviour.
+test test-docker: export FAIRWAY_TAG := test
+test test-docker: export FAIRWAY_LTO := off
+test test-docker: export FAIRWAY_CODEGEN_UNITS := 16
+
 test: images nextest ## Run every test, those on the real Docker Engine too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
