@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The control plane: watches Docker, compiles Traefik-style labels, and pushes
+//! the configuration to the proxies.
+//!
+//! The flow, left to right: [`provider`] → [`label`] → [`model`] → [`reconcile`]
+//! and [`compile`] → [`snapshot`] → [`discovery`]; [`inspection`] and [`api`]
+//! read along. `main.rs` is a thin shell around [`start`].
+
+pub mod api;
+pub mod compile;
+pub mod config;
+pub mod discovery;
+pub mod inspection;
+pub mod label;
+pub mod middleware;
+pub mod model;
+pub mod provider;
+pub mod reconcile;
+pub mod rule;
+mod server;
+pub mod snapshot;
+
+pub use config::StaticConfig;
+pub use server::{Running, StartError, start};

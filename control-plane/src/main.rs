@@ -1,2 +1,64 @@
-//! Placeholder.
-fn main() {}
+//! `fairway-control`: a thin shell around the library.
+
+mod healthcheck;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use fairway_control::config::{Command, StaticConfig};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+fn main() -> ExitCode {
+    let command = match Command::parse(std::env::args().skip(1)) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("fairway-control: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let done = match command {
+        Command::Help => {
+            print!("{}", Command::help());
+            Ok(())
+        }
+        Command::Version => {
+            println!("fairway-control {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Command::Healthcheck(config) => block_on(healthcheck::ask(&config)),
+        Command::Run(config) => {
+            telemetry::start(config.log);
+            block_on(run(*config))
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fairway-control: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?
+        .block_on(work)
+}
+
+async fn run(config: StaticConfig) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let running = fairway_control::start(config).await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    info!("stopping");
+    running.stop().await;
+    Ok(())
+}

@@ -63,6 +63,13 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, message: String, suggestion: String) -> Self {
-        Self { severity, container: None, label: None, object: None, message, suggestion }
+        Self {
+            severity,
+            container: None,
+            label: None,
+            object: None,
+            message,
+            suggestion,
+        }
     }
 }

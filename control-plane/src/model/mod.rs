@@ -74,17 +74,26 @@ pub struct ProviderState {
 impl ObjectId {
     /// The router of this name.
     pub fn router(name: impl Into<String>) -> Self {
-        Self { kind: ObjectKind::Router, name: name.into() }
+        Self {
+            kind: ObjectKind::Router,
+            name: name.into(),
+        }
     }
 
     /// The middleware of this name.
     pub fn middleware(name: impl Into<String>) -> Self {
-        Self { kind: ObjectKind::Middleware, name: name.into() }
+        Self {
+            kind: ObjectKind::Middleware,
+            name: name.into(),
+        }
     }
 
     /// The service of this name.
     pub fn service(name: impl Into<String>) -> Self {
-        Self { kind: ObjectKind::Service, name: name.into() }
+        Self {
+            kind: ObjectKind::Service,
+            name: name.into(),
+        }
     }
 }
 

@@ -1,0 +1,90 @@
+//! Middlewares: encoding, and what a router's list comes down to.
+
+use fairway_proto::discovery::v1::ResourceKind;
+use fairway_proto::discovery::v1::resource::Spec;
+
+use super::{Compiled, Object, Outcome, encode, name};
+use crate::model::{DynamicConfig, Middleware, ObjectKind};
+
+pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
+    for (name, declared) in &config.middlewares {
+        let object = Object::declared(provider, &declared.containers, declared.value.clone());
+        out.middlewares.insert(name::qualify(name, provider), object);
+    }
+    for (id, declared) in &config.rejected {
+        if id.kind == ObjectKind::Middleware {
+            let object = Object::rejected(provider, &declared.containers);
+            out.middlewares.entry(name::qualify(&id.name, provider)).or_insert(object);
+        }
+    }
+}
+
+/// Encodes every middleware that is not a chain: chains do not travel.
+pub(super) fn compile(out: &mut Compiled) {
+    for (name, object) in &out.middlewares {
+        let Some(message) = object.value.as_ref().and_then(Middleware::encode) else { continue };
+        out.resources.push(encode::resource(
+            ResourceKind::Middleware,
+            name,
+            &object.provider,
+            &object.containers,
+            Spec::Middleware(message),
+        ));
+    }
+}
+
+/// What `reference` comes down to: itself, or for a chain its parts in order.
+///
+/// # Errors
+///
+/// What is wrong and what would work, if it or a part of it cannot be used.
+pub(super) fn flatten(reference: &str, out: &Compiled) -> Result<Vec<String>, (String, String)> {
+    let mut flat = Vec::new();
+    descend(reference, &mut Vec::new(), &mut flat, out)?;
+    Ok(flat)
+}
+
+fn descend(
+    reference: &str,
+    path: &mut Vec<String>,
+    flat: &mut Vec<String>,
+    out: &Compiled,
+) -> Result<(), (String, String)> {
+    let Some(object) = out.middlewares.get(reference) else {
+        return Err(missing(reference, out));
+    };
+    if object.outcome == Outcome::Rejected {
+        return Err((
+            format!("middleware {reference} is rejected"),
+            format!("mend middleware {reference}, its own diagnostic says how"),
+        ));
+    }
+    if path.iter().any(|name| name == reference) {
+        path.push(reference.to_owned());
+        return Err((
+            format!("middleware {reference} contains itself: {}", path.join(" -> ")),
+            "take one of them out of its chain".to_owned(),
+        ));
+    }
+    let Some(Middleware::Chain(chain)) = &object.value else {
+        flat.push(reference.to_owned());
+        return Ok(());
+    };
+    path.push(reference.to_owned());
+    for part in &chain.middlewares {
+        descend(&name::qualify(part, &object.provider), path, flat, out)?;
+    }
+    path.pop();
+    Ok(())
+}
+
+fn missing(reference: &str, out: &Compiled) -> (String, String) {
+    let suggestion = match name::nearest(reference, out.middlewares.keys()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!(
+            "declare it with labels traefik.http.middlewares.{}.…, or take it out of the list",
+            name::local(reference)
+        ),
+    };
+    (format!("middleware {reference} does not exist"), suggestion)
+}

@@ -1,0 +1,210 @@
+//! From what providers declare to what proxies serve.
+//!
+//! Pure: no clock, no network, no environment; the same input gives the same
+//! bytes. Names are qualified, references resolved, chains flattened, rules
+//! parsed. Every object ends routed, degraded or rejected, and whoever reads
+//! [`Compiled`] finds out which and why.
+//!
+//! Nothing here fails: what cannot be served becomes a [`Finding`] and the rest
+//! lives on. A router is never sent without one of its middlewares.
+
+mod encode;
+mod middleware;
+mod name;
+mod router;
+mod service;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use fairway_proto::discovery::v1::Resource;
+
+use crate::config::{API_ENTRY_POINT, EntryPointOptions, ServersTransport};
+use crate::model::{Diagnostic, Middleware, ObjectId, ProviderState, Service, Severity};
+
+pub use router::Router;
+
+/// Everything a compilation depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// Entry points of the static configuration, by name.
+    pub entry_points: &'a BTreeMap<String, EntryPointOptions>,
+    /// Entry points that stay closed, and why.
+    pub closed_entry_points: &'a BTreeMap<String, String>,
+    /// How to speak to servers.
+    pub servers_transport: &'a ServersTransport,
+    /// The latest word of every provider, by provider name.
+    pub providers: &'a BTreeMap<String, Arc<ProviderState>>,
+}
+
+/// What a compilation makes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compiled {
+    /// What proxies get, in no particular order.
+    pub resources: Vec<Resource>,
+    /// Every router by qualified name.
+    pub routers: BTreeMap<String, Object<Router>>,
+    /// Every service by qualified name.
+    pub services: BTreeMap<String, Object<Service>>,
+    /// Every middleware by qualified name.
+    pub middlewares: BTreeMap<String, Object<Middleware>>,
+    /// Everything that is not served as written, errors first.
+    pub diagnostics: Vec<Finding>,
+}
+
+/// One declared object and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object<T> {
+    /// Provider that declares it.
+    pub provider: String,
+    /// Containers that declare it.
+    pub containers: Vec<String>,
+    /// What was declared; `None` if it could not even be read.
+    pub value: Option<T>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What is wrong with it, for people.
+    pub errors: Vec<String>,
+    /// Qualified names of the routers that use it.
+    pub used_by: BTreeSet<String>,
+}
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Served as written.
+    Routed,
+    /// Served, but not as it may have been meant.
+    Degraded,
+    /// Not served.
+    Rejected,
+}
+
+/// A diagnostic and the provider it concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Name of the provider.
+    pub provider: String,
+    /// The diagnostic; objects in it have qualified names.
+    pub diagnostic: Diagnostic,
+}
+
+/// Compiles the latest word of all providers.
+pub fn compile(input: Input<'_>) -> Compiled {
+    let mut out = Compiled::default();
+    out.resources.extend(
+        input
+            .entry_points
+            .iter()
+            .filter(|(name, _)| *name != API_ENTRY_POINT)
+            .map(|(name, options)| encode::entry_point(name, options)),
+    );
+    for (provider, state) in input.providers {
+        out.take_over(provider, state);
+    }
+    middleware::compile(&mut out);
+    service::compile(input.servers_transport, &mut out);
+    router::compile(input, &mut out);
+    out.finish();
+    out
+}
+
+impl Compiled {
+    /// Takes in what `provider` found and rejected by itself.
+    fn take_over(&mut self, provider: &str, state: &ProviderState) {
+        for diagnostic in &state.diagnostics {
+            let mut diagnostic = diagnostic.clone();
+            if let Some(object) = &mut diagnostic.object {
+                object.name = name::qualify(&object.name, provider);
+            }
+            self.diagnostics.push(Finding { provider: provider.to_owned(), diagnostic });
+        }
+        middleware::take_over(provider, &state.config, self);
+        service::take_over(provider, &state.config, self);
+        router::take_over(provider, &state.config, self);
+    }
+
+    fn report(&mut self, provider: &str, diagnostic: Diagnostic) {
+        self.diagnostics.push(Finding { provider: provider.to_owned(), diagnostic });
+    }
+
+    /// Marks every object with what was found about it, and orders the findings.
+    fn finish(&mut self) {
+        self.diagnostics.sort_by(|a, b| {
+            let rank = |of: &Finding| std::cmp::Reverse(of.diagnostic.severity);
+            rank(a)
+                .cmp(&rank(b))
+                .then_with(|| (&a.provider, &a.diagnostic).cmp(&(&b.provider, &b.diagnostic)))
+        });
+        self.diagnostics.dedup();
+        for Finding { diagnostic, .. } in &self.diagnostics {
+            let Some(id) = &diagnostic.object else { continue };
+            let Some((outcome, errors)) = marks(
+                id,
+                &mut self.routers,
+                &mut self.services,
+                &mut self.middlewares,
+            ) else {
+                continue;
+            };
+            *outcome = (*outcome).max(Outcome::Degraded);
+            if diagnostic.severity == Severity::Error || *outcome == Outcome::Degraded {
+                errors.push(diagnostic.message.clone());
+            }
+        }
+    }
+}
+
+/// The mutable part of the object `id` names.
+fn marks<'a>(
+    id: &ObjectId,
+    routers: &'a mut BTreeMap<String, Object<Router>>,
+    services: &'a mut BTreeMap<String, Object<Service>>,
+    middlewares: &'a mut BTreeMap<String, Object<Middleware>>,
+) -> Option<(&'a mut Outcome, &'a mut Vec<String>)> {
+    use crate::model::ObjectKind;
+    match id.kind {
+        ObjectKind::Router => routers.get_mut(&id.name).map(Object::marks),
+        ObjectKind::Service => services.get_mut(&id.name).map(Object::marks),
+        ObjectKind::Middleware => middlewares.get_mut(&id.name).map(Object::marks),
+    }
+}
+
+impl<T> Object<T> {
+    fn declared(provider: &str, containers: &[String], value: T) -> Self {
+        Self {
+            provider: provider.to_owned(),
+            containers: containers.to_vec(),
+            value: Some(value),
+            outcome: Outcome::Routed,
+            errors: Vec::new(),
+            used_by: BTreeSet::new(),
+        }
+    }
+
+    fn rejected(provider: &str, containers: &[String]) -> Self {
+        Self {
+            provider: provider.to_owned(),
+            containers: containers.to_vec(),
+            value: None,
+            outcome: Outcome::Rejected,
+            errors: Vec::new(),
+            used_by: BTreeSet::new(),
+        }
+    }
+
+    fn marks(&mut self) -> (&mut Outcome, &mut Vec<String>) {
+        (&mut self.outcome, &mut self.errors)
+    }
+}
+
+impl Outcome {
+    /// The word Traefik's API has for it.
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Routed => "enabled",
+            Self::Degraded => "warning",
+            Self::Rejected => "disabled",
+        }
+    }
+}

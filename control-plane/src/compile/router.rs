@@ -1,0 +1,262 @@
+//! Routers: references resolved, rules parsed, priorities filled in.
+
+use std::collections::BTreeMap;
+
+use fairway_proto::discovery::v1::resource::Spec;
+use fairway_proto::discovery::v1::{self as wire, ResourceKind};
+
+use super::{Compiled, Input, Object, Outcome, encode, middleware, name};
+use crate::config::API_ENTRY_POINT;
+use crate::model::{self, Diagnostic, DynamicConfig, ObjectId, ObjectKind};
+use crate::rule;
+
+/// Traefik keeps the priorities above this one for its own routers.
+const MAX_PRIORITY: i64 = i64::MAX - 1000;
+
+/// A router with every reference resolved, for people; proxies get the
+/// [`wire::Router`] made from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Router {
+    /// Rule as written or generated.
+    pub rule: String,
+    /// The rule came from the provider's default rule.
+    pub rule_generated: bool,
+    /// Names of the entry points that exist.
+    pub entry_points: Vec<String>,
+    /// Qualified names as written: chains are still chains.
+    pub middlewares: Vec<String>,
+    /// Qualified name.
+    pub service: String,
+    /// Effective: the length of the rule in bytes unless set.
+    pub priority: i64,
+}
+
+/// Why a router is not served.
+struct Rejected {
+    option: &'static str,
+    message: String,
+    suggestion: String,
+}
+
+pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
+    for (name, declared) in &config.routers {
+        let router = Router::declared(provider, &declared.value);
+        let object = Object::declared(provider, &declared.containers, router);
+        out.routers.insert(name::qualify(name, provider), object);
+    }
+    for (id, declared) in &config.rejected {
+        if id.kind == ObjectKind::Router {
+            let object = Object::rejected(provider, &declared.containers);
+            out.routers.entry(name::qualify(&id.name, provider)).or_insert(object);
+        }
+    }
+}
+
+pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
+    let served = input.entry_points.keys().filter(|name| *name != API_ENTRY_POINT);
+    let entry_points =
+        EntryPoints { served: served.cloned().collect(), closed: input.closed_entry_points };
+    for (qualified, mut object) in std::mem::take(&mut out.routers) {
+        if let Some(router) = &mut object.value {
+            let subject = Subject {
+                qualified: &qualified,
+                provider: &object.provider,
+                containers: &object.containers,
+            };
+            match subject.resolve(router, &entry_points, out) {
+                Ok(message) => {
+                    subject.mark_used(router, &mut object.outcome, out);
+                    out.resources.push(encode::resource(
+                        ResourceKind::Router,
+                        &qualified,
+                        &object.provider,
+                        &object.containers,
+                        Spec::Router(message),
+                    ));
+                }
+                Err(rejected) => {
+                    object.outcome = Outcome::Rejected;
+                    let diagnostic = Diagnostic::error(rejected.message, rejected.suggestion);
+                    subject.report(diagnostic, rejected.option, out);
+                }
+            }
+        }
+        out.routers.insert(qualified, object);
+    }
+}
+
+impl Router {
+    fn declared(provider: &str, router: &model::Router) -> Self {
+        let length = i64::try_from(router.rule.len()).unwrap_or(i64::MAX);
+        Self {
+            rule: router.rule.clone(),
+            rule_generated: router.rule_generated,
+            entry_points: router.entry_points.clone(),
+            middlewares: router
+                .middlewares
+                .iter()
+                .map(|reference| name::qualify(reference, provider))
+                .collect(),
+            service: name::qualify(&router.service, provider),
+            priority: if router.priority == 0 { length } else { router.priority },
+        }
+    }
+}
+
+/// Where routers may listen.
+struct EntryPoints<'a> {
+    served: Vec<String>,
+    /// Those that stay closed, and why.
+    closed: &'a BTreeMap<String, String>,
+}
+
+/// The router being compiled.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    qualified: &'a str,
+    provider: &'a str,
+    containers: &'a [String],
+}
+
+impl Subject<'_> {
+    fn resolve(
+        self,
+        router: &mut Router,
+        entry_points: &EntryPoints<'_>,
+        out: &mut Compiled,
+    ) -> Result<wire::Router, Rejected> {
+        self.entry_points(router, entry_points, out)?;
+        let matcher = rule::parse(&router.rule).map_err(|error| Rejected {
+            option: "rule",
+            message: format!("rule `{}` does not parse: {error}", router.rule),
+            suggestion: error.suggestion.clone(),
+        })?;
+        for warning in rule::warnings(&matcher) {
+            let diagnostic = Diagnostic::warning(warning.message, warning.suggestion);
+            self.report(diagnostic, "rule", out);
+        }
+        if router.priority > MAX_PRIORITY {
+            return Err(Rejected {
+                option: "priority",
+                message: format!("priority {} is above the largest allowed", router.priority),
+                suggestion: format!("use {MAX_PRIORITY} or less"),
+            });
+        }
+        let mut middlewares = Vec::new();
+        for reference in &router.middlewares {
+            let flat = middleware::flatten(reference, out).map_err(|(message, suggestion)| {
+                Rejected { option: "middlewares", message, suggestion }
+            })?;
+            middlewares.extend(flat);
+        }
+        self.service(router, out)?;
+        Ok(wire::Router {
+            rule: router.rule.clone(),
+            matcher: Some(matcher.encode()),
+            priority: router.priority,
+            entry_points: router.entry_points.clone(),
+            middlewares,
+            service: router.service.clone(),
+            loop_guard: match router.rule_generated {
+                true => loop_guard(self.qualified),
+                false => String::new(),
+            },
+        })
+    }
+
+    /// Fills in the default entry points and takes out those that do not exist.
+    fn entry_points(
+        self,
+        router: &mut Router,
+        entry_points: &EntryPoints<'_>,
+        out: &mut Compiled,
+    ) -> Result<(), Rejected> {
+        let served = &entry_points.served;
+        if router.entry_points.is_empty() {
+            router.entry_points = served.to_vec();
+            return Ok(());
+        }
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            router.entry_points.iter().cloned().partition(|wanted| served.contains(wanted));
+        let Some(first_unknown) = unknown.first() else { return Ok(()) };
+        let closed = entry_points.closed.get(first_unknown);
+        let suggestion = match name::nearest(first_unknown, served) {
+            _ if closed.is_some() => format!("use {}", served.join(" or ")),
+            Some(near) => format!("did you mean {near}?"),
+            None => format!(
+                "use {}, or start the control plane with --entrypoints.{first_unknown}.address=:PORT",
+                served.join(" or ")
+            ),
+        };
+        let unknown = unknown.join(", ");
+        if known.is_empty() {
+            let message = match closed {
+                Some(reason) => format!("entry point {first_unknown} is closed: {reason}"),
+                None => format!("none of the router's entry points exists: {unknown}"),
+            };
+            return Err(Rejected { option: "entrypoints", message, suggestion });
+        }
+        let message =
+            format!("entry point {unknown} is not there; the router works on {}", known.join(", "));
+        router.entry_points = known;
+        self.report(Diagnostic::warning(message, suggestion), "entrypoints", out);
+        Ok(())
+    }
+
+    fn service(self, router: &Router, out: &Compiled) -> Result<(), Rejected> {
+        if out.services.contains_key(&router.service) {
+            return Ok(());
+        }
+        let suggestion = if router.service.ends_with("@internal") {
+            "proxies do not serve the control plane's own pages: open them on entry point traefik \
+             with --api.insecure=true"
+                .to_owned()
+        } else {
+            match name::nearest(&router.service, out.services.keys()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => "leave the service label away to use the container's own service".to_owned(),
+            }
+        };
+        let message = if router.service.ends_with("@internal") {
+            format!("service {} is not available on proxies", router.service)
+        } else {
+            format!("service {} does not exist", router.service)
+        };
+        Err(Rejected { option: "service", message, suggestion })
+    }
+
+    /// Notes in the service and the middlewares who uses them; a service
+    /// without a server degrades its routers.
+    fn mark_used(self, router: &Router, outcome: &mut Outcome, out: &mut Compiled) {
+        if let Some(service) = out.services.get_mut(&router.service) {
+            service.used_by.insert(self.qualified.to_owned());
+            if service.outcome != Outcome::Routed {
+                *outcome = Outcome::Degraded;
+            }
+        }
+        for reference in &router.middlewares {
+            if let Some(middleware) = out.middlewares.get_mut(reference) {
+                middleware.used_by.insert(self.qualified.to_owned());
+            }
+        }
+    }
+
+    fn report(self, mut diagnostic: Diagnostic, option: &str, out: &mut Compiled) {
+        diagnostic.object = Some(ObjectId::router(self.qualified));
+        diagnostic.container = self.containers.first().cloned();
+        diagnostic.label =
+            Some(format!("traefik.http.routers.{}.{option}", name::local(self.qualified)));
+        out.report(self.provider, diagnostic);
+    }
+}
+
+/// Value of `X-Traefik-Router` that tells a router its own requests: hex FNV-1
+/// (64 bits) of its name, as Traefik has it.
+fn loop_guard(qualified: &str) -> String {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let hash = qualified
+        .bytes()
+        .fold(OFFSET, |hash, byte| hash.wrapping_mul(PRIME) ^ u64::from(byte));
+    format!("{hash:x}")
+}

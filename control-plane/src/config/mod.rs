@@ -1,0 +1,176 @@
+//! The static configuration: what the process is told once, by flags in
+//! Traefik's names.
+//!
+//! First in the flow: [`Command::parse`] turns the command line into a
+//! [`StaticConfig`] that the rest of the process is built from. Flags that
+//! Fairway does not know are errors; flags of Traefik's that have no effect yet
+//! are warnings. Reading the environment is limited to `DOCKER_HOST`, as
+//! Docker's own tools do it.
+
+mod address;
+mod entrypoint;
+mod error;
+mod flag;
+mod parse;
+mod vocabulary;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use entrypoint::{EntryPointOptions, ForwardedHeaders};
+pub use error::ConfigError;
+
+use crate::model::Diagnostic;
+use crate::provider::docker::DockerOptions;
+
+/// Name of the entry point that serves the API and the ping of the control plane.
+pub const API_ENTRY_POINT: &str = "traefik";
+
+/// What the process was asked to do.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Run the control plane.
+    Run(Box<StaticConfig>),
+    /// Ask the control plane that runs with this configuration whether it is well.
+    Healthcheck(Box<StaticConfig>),
+    /// Print the version.
+    Version,
+    /// Print [`Command::help`].
+    Help,
+}
+
+/// The static configuration, with defaults filled in.
+#[derive(Clone, Debug)]
+pub struct StaticConfig {
+    /// The Docker provider, if it is switched on.
+    pub docker: Option<DockerOptions>,
+    /// Entry points by name, as first spelled. [`API_ENTRY_POINT`] is among them
+    /// if the API or the ping is on; it is the control plane's own.
+    pub entry_points: BTreeMap<String, EntryPointOptions>,
+    /// Entry points that were asked for but stay closed, and why: serving
+    /// without what was asked for (TLS, middlewares) would be worse.
+    pub closed_entry_points: BTreeMap<String, String>,
+    /// The read API, if it is switched on.
+    pub api: Option<ApiOptions>,
+    /// Answer `/ping` on [`API_ENTRY_POINT`].
+    pub ping: bool,
+    /// What is logged, and how.
+    pub log: LogOptions,
+    /// Where the gRPC services listen.
+    pub grpc_address: SocketAddr,
+    /// How the proxies speak to servers.
+    pub servers_transport: ServersTransport,
+    /// Flags that were accepted without effect, and other advice.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Options of the read API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApiOptions {
+    /// Serve it on [`API_ENTRY_POINT`] without authentication.
+    pub insecure: bool,
+}
+
+/// Options of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Least severity that is logged.
+    pub level: LogLevel,
+    /// Form of a line.
+    pub format: LogFormat,
+}
+
+/// Severity of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What helps to follow one decision.
+    Debug,
+    /// One line per applied change.
+    #[default]
+    Info,
+    /// Somebody's configuration was ignored, or a connection lost.
+    Warn,
+    /// Something does not work.
+    Error,
+}
+
+/// Form of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Common,
+    /// One JSON object per line.
+    Json,
+}
+
+/// How the proxies speak to servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServersTransport {
+    /// Longest wait for a connection to a server; zero: for ever.
+    pub dial_timeout: Duration,
+    /// Longest wait for the head of a response; zero: for ever.
+    pub response_header_timeout: Duration,
+}
+
+impl Command {
+    /// Reads a command line without its first word, and `DOCKER_HOST`.
+    ///
+    /// # Errors
+    /// The first flag that cannot be used, with what would work.
+    pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, ConfigError> {
+        parse::command(args, |name| std::env::var(name).ok())
+    }
+
+    /// The text of `--help`.
+    #[must_use]
+    pub fn help() -> String {
+        vocabulary::help()
+    }
+}
+
+impl StaticConfig {
+    /// Reads flags only: no sub-command.
+    ///
+    /// # Errors
+    /// The first flag that cannot be used, with what would work.
+    pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, ConfigError> {
+        parse::static_config(args, |name| std::env::var(name).ok())
+    }
+
+    /// Where the API and the ping listen (`host:port`, the host may be empty);
+    /// `None` if neither is on.
+    #[must_use]
+    pub fn api_address(&self) -> Option<&str> {
+        if self.ping || self.api.is_some_and(|api| api.insecure) {
+            self.entry_points.get(API_ENTRY_POINT).map(|entry| entry.address.as_str())
+        } else {
+            None
+        }
+    }
+}
+
+impl LogLevel {
+    /// The level in the words of `tracing`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl Default for ServersTransport {
+    fn default() -> Self {
+        // Servers are on the same machine or one hop away, and another one is
+        // tried after a connect failure: waiting longer only costs the client.
+        Self { dial_timeout: Duration::from_secs(1), response_header_timeout: Duration::ZERO }
+    }
+}

@@ -1,0 +1,470 @@
+//! One proxy's stream.
+//!
+//! Keeps what the proxy acknowledged last and computes every update by comparing
+//! that with the latest snapshot. At most one update is in flight; while it is,
+//! newer snapshots overwrite each other. Rejections never change the baseline,
+//! so nothing is sent twice in the hope of a better answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fairway_proto::discovery::v1::client_message::Message;
+use fairway_proto::discovery::v1::{Ack, ClientMessage, Hello, Node, Update, UpdateMode};
+use futures_util::{Stream, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+use tonic::Status;
+use tracing::{debug, info, warn};
+
+use super::node::Nodes;
+use super::SnapshotReceiver;
+use crate::snapshot::{Delta, Snapshot};
+
+/// The first message must be there after this long.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An update must be acknowledged after this long, or the stream is closed and
+/// the proxy starts again with a clean one.
+const ACK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One stream, from its first message to its end.
+#[derive(Debug)]
+pub(super) struct Session {
+    latest: SnapshotReceiver,
+    nodes: Nodes,
+    peer: String,
+    updates: mpsc::Sender<Result<Update, Status>>,
+}
+
+/// What the proxy has, and what is on the way to it.
+#[derive(Debug, Default)]
+struct Baseline {
+    /// What it acknowledged last.
+    acked: Option<Arc<Snapshot>>,
+    in_flight: Option<InFlight>,
+    /// Of the update sent last.
+    nonce: u64,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    nonce: u64,
+    snapshot: Arc<Snapshot>,
+    sent_at: Instant,
+}
+
+/// The node a session belongs to, for [`Nodes::update`].
+#[derive(Debug)]
+struct Identity {
+    node: Node,
+    stream: u64,
+}
+
+impl Session {
+    pub(super) fn new(
+        latest: SnapshotReceiver,
+        nodes: Nodes,
+        peer: String,
+        updates: mpsc::Sender<Result<Update, Status>>,
+    ) -> Self {
+        Self { latest, nodes, peer, updates }
+    }
+
+    /// Runs until the proxy goes away or breaks the protocol.
+    pub(super) async fn run(
+        mut self,
+        mut messages: impl Stream<Item = Result<ClientMessage, Status>> + Unpin,
+    ) {
+        let hello = match self.hello(&mut messages).await {
+            Ok(hello) => hello,
+            Err(status) => {
+                warn!(peer = %self.peer, error = %status.message(), "stream refused");
+                // The receiver is gone only if the proxy is; nobody to tell then.
+                let _ = self.updates.send(Err(status)).await;
+                return;
+            }
+        };
+        let node = hello.node.unwrap_or_default();
+        let stream = self.nodes.connect(node.clone(), self.peer.clone());
+        let identity = Identity { node, stream };
+        info!(node = %identity.node.id, peer = %self.peer, held = %hello.held_version, "proxy connected");
+        let end = self.converse(&identity, &hello.held_version, &mut messages).await;
+        self.nodes.update(&identity.node.instance_id, stream, |status| {
+            status.disconnected_at = Some(Instant::now());
+            status.pending = None;
+        });
+        match end {
+            Ok(()) => info!(node = %identity.node.id, "proxy disconnected"),
+            Err(status) => {
+                warn!(node = %identity.node.id, error = %status.message(), "proxy dropped");
+                let _ = self.updates.try_send(Err(status));
+            }
+        }
+    }
+
+    async fn hello(
+        &self,
+        messages: &mut (impl Stream<Item = Result<ClientMessage, Status>> + Unpin),
+    ) -> Result<Hello, Status> {
+        let first = timeout(HELLO_TIMEOUT, messages.next())
+            .await
+            .map_err(|_| Status::deadline_exceeded("no Hello within 10 s"))?;
+        match first {
+            Some(Ok(ClientMessage { message: Some(Message::Hello(hello)) })) => {
+                match hello.node.as_ref() {
+                    Some(node) if !node.id.is_empty() && !node.instance_id.is_empty() => Ok(hello),
+                    _ => Err(Status::invalid_argument("Hello must name node.id and instance_id")),
+                }
+            }
+            Some(Ok(_)) => Err(Status::failed_precondition("the first message must be Hello")),
+            Some(Err(status)) => Err(status),
+            None => Err(Status::cancelled("closed before Hello")),
+        }
+    }
+
+    async fn converse(
+        &mut self,
+        identity: &Identity,
+        held_version: &str,
+        messages: &mut (impl Stream<Item = Result<ClientMessage, Status>> + Unpin),
+    ) -> Result<(), Status> {
+        let mut baseline = Baseline::default();
+        let mut held = Some(held_version);
+        loop {
+            if baseline.in_flight.is_none() {
+                let latest = self.latest.borrow_and_update().clone();
+                match latest.and_then(|latest| baseline.next(latest, held.take())) {
+                    Some(update) => self.send(identity, &baseline, update).await?,
+                    None => self.mark_current(identity, &baseline),
+                }
+            }
+            let deadline = baseline.in_flight.as_ref().map(|update| update.sent_at + ACK_TIMEOUT);
+            tokio::select! {
+                message = messages.next() => match message {
+                    None => return Ok(()),
+                    Some(Err(status)) => {
+                        debug!(node = %identity.node.id, error = %status, "stream broke");
+                        return Ok(());
+                    }
+                    Some(Ok(message)) => self.take_in(identity, &mut baseline, message)?,
+                },
+                changed = self.latest.changed() => {
+                    // The sender is dropped only when the process is about to end.
+                    if changed.is_err() { return Ok(()); }
+                    self.mark_behind(identity);
+                }
+                () = self.updates.closed() => return Ok(()),
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return Err(Status::deadline_exceeded("update not acknowledged within 30 s"));
+                }
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        identity: &Identity,
+        baseline: &Baseline,
+        update: Update,
+    ) -> Result<(), Status> {
+        debug!(
+            node = %identity.node.id, version = %update.version, nonce = update.nonce,
+            mode = update.mode().as_str_name(), upserts = update.upserts.len(),
+            removals = update.removals.len(), "update sent"
+        );
+        let version = update.version.clone();
+        let current = baseline.acked.as_ref().is_some_and(|acked| acked.version() == version);
+        self.nodes.update(&identity.node.instance_id, identity.stream, |status| {
+            status.pending = Some(version);
+            if !current {
+                status.behind_since.get_or_insert_with(Instant::now);
+            }
+        });
+        // One update in flight and room for one in the channel: this does not
+        // wait on the network, unless the stream is gone.
+        self.updates.send(Ok(update)).await.map_err(|_| Status::cancelled("stream closed"))
+    }
+
+    fn take_in(
+        &self,
+        identity: &Identity,
+        baseline: &mut Baseline,
+        message: ClientMessage,
+    ) -> Result<(), Status> {
+        let Some(Message::Ack(ack)) = message.message else {
+            return Err(Status::failed_precondition("after Hello only Ack is expected"));
+        };
+        let Some(acked) = baseline.acknowledge(ack.nonce) else {
+            return Err(Status::failed_precondition("Ack of an update that is not in flight"));
+        };
+        self.record(identity, &acked, ack);
+        Ok(())
+    }
+
+    fn record(&self, identity: &Identity, acked: &Snapshot, ack: Ack) {
+        for rejection in &ack.rejections {
+            let name = rejection.id.as_ref().map_or("", |id| id.name.as_str());
+            warn!(
+                node = %identity.node.id, resource = %name, version = %acked.version(),
+                error = %rejection.reason, "proxy rejected a resource"
+            );
+        }
+        self.nodes.update(&identity.node.instance_id, identity.stream, |status| {
+            status.acked = Some((acked.version().to_owned(), acked.sequence()));
+            status.pending = None;
+            status.rejections = ack.rejections;
+            status.listeners = ack.listeners;
+        });
+        debug!(node = %identity.node.id, version = %acked.version(), "update acknowledged");
+    }
+
+    /// Nothing to send: what was acknowledged is the latest.
+    fn mark_current(&self, identity: &Identity, baseline: &Baseline) {
+        let Some(acked) = &baseline.acked else { return };
+        self.nodes.update(&identity.node.instance_id, identity.stream, |status| {
+            status.acked = Some((acked.version().to_owned(), acked.sequence()));
+            status.behind_since = None;
+        });
+    }
+
+    fn mark_behind(&self, identity: &Identity) {
+        self.nodes.update(&identity.node.instance_id, identity.stream, |status| {
+            status.behind_since.get_or_insert_with(Instant::now);
+        });
+    }
+}
+
+impl Baseline {
+    /// The update that brings the proxy to `latest`; `None` if it has that.
+    /// `held` is what the proxy said it holds, before anything was acknowledged.
+    fn next(&mut self, latest: Arc<Snapshot>, held: Option<&str>) -> Option<Update> {
+        let current = match (&self.acked, held) {
+            (Some(acked), _) => acked.version() == latest.version(),
+            (None, held) => held == Some(latest.version()),
+        };
+        if current && self.acked.is_some() {
+            // Newer, but the same content: what was acknowledged is the latest.
+            self.acked = Some(latest);
+            return None;
+        }
+        let (mode, upserts, removals) = match &self.acked {
+            None if current => (UpdateMode::Delta, Vec::new(), Vec::new()),
+            None => (UpdateMode::Snapshot, all(&latest), Vec::new()),
+            Some(acked) => {
+                let delta = Delta::between(acked, &latest);
+                if delta.encoded_len() > latest.encoded_len() {
+                    (UpdateMode::Snapshot, all(&latest), Vec::new())
+                } else {
+                    let upserts = delta.upserts.iter().map(|resource| (**resource).clone());
+                    (UpdateMode::Delta, upserts.collect(), delta.removals)
+                }
+            }
+        };
+        self.nonce += 1;
+        let version = latest.version().to_owned();
+        self.in_flight =
+            Some(InFlight { nonce: self.nonce, snapshot: latest, sent_at: Instant::now() });
+        Some(Update { nonce: self.nonce, version, mode: mode.into(), upserts, removals })
+    }
+
+    /// The snapshot that `nonce` acknowledges; `None` if it is not in flight.
+    fn acknowledge(&mut self, nonce: u64) -> Option<Arc<Snapshot>> {
+        let in_flight = self.in_flight.take_if(|update| update.nonce == nonce)?;
+        self.acked = Some(Arc::clone(&in_flight.snapshot));
+        Some(in_flight.snapshot)
+    }
+}
+
+fn all(snapshot: &Snapshot) -> Vec<fairway_proto::discovery::v1::Resource> {
+    snapshot.resources().values().map(|resource| (**resource).clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+    use tokio_stream::wrappers::ReceiverStream;
+
+    use super::super::node::NodeStatus;
+    use super::*;
+    use crate::snapshot::tests::service;
+
+    type Messages = mpsc::Sender<Result<ClientMessage, Status>>;
+
+    /// A session with a scripted proxy at its other end.
+    struct Stage {
+        publish: watch::Sender<Option<Arc<Snapshot>>>,
+        say: Messages,
+        hear: mpsc::Receiver<Result<Update, Status>>,
+        nodes: Nodes,
+    }
+
+    impl Stage {
+        fn start(first: Option<Snapshot>) -> Self {
+            let (publish, latest) = watch::channel(first.map(Arc::new));
+            let (say, messages) = mpsc::channel(8);
+            let (updates, hear) = mpsc::channel(1);
+            let nodes = Nodes::new();
+            let session = Session::new(latest, nodes.clone(), "peer".into(), updates);
+            tokio::spawn(session.run(ReceiverStream::new(messages)));
+            Self { publish, say, hear, nodes }
+        }
+
+        async fn hello(&self, held: &str) {
+            let node = Node { id: "n".into(), instance_id: "i".into(), build: "b".into() };
+            let hello = Hello { node: Some(node), held_version: held.into() };
+            self.send(Message::Hello(hello)).await;
+        }
+
+        async fn ack(&self, nonce: u64) {
+            self.send(Message::Ack(Ack { nonce, ..Ack::default() })).await;
+        }
+
+        async fn send(&self, message: Message) {
+            let message = ClientMessage { message: Some(message) };
+            self.say.send(Ok(message)).await.expect("the session listens");
+        }
+
+        fn publish(&self, content: &[(&str, u32)]) {
+            let previous = self.publish.borrow().clone();
+            let next = snapshot_after(previous.as_deref(), content);
+            self.publish.send_replace(Some(Arc::new(next)));
+        }
+
+        async fn update(&mut self) -> Update {
+            self.hear.recv().await.expect("the stream is open").expect("no error")
+        }
+
+        async fn nothing_is_sent(&mut self) {
+            let silence = Duration::from_secs(1);
+            assert!(timeout(silence, self.hear.recv()).await.is_err(), "something was sent");
+        }
+
+        fn node(&self) -> NodeStatus {
+            self.nodes.list().remove(0)
+        }
+    }
+
+    fn snapshot(content: &[(&str, u32)]) -> Snapshot {
+        snapshot_after(None, content)
+    }
+
+    fn snapshot_after(previous: Option<&Snapshot>, content: &[(&str, u32)]) -> Snapshot {
+        let resources = content.iter().map(|(name, value)| service(name, *value)).collect();
+        Snapshot::following(previous, resources)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_sent_before_the_first_snapshot() {
+        let mut stage = Stage::start(None);
+        stage.hello("").await;
+        stage.nothing_is_sent().await;
+        stage.publish(&[("a", 1)]);
+        assert_eq!(stage.update().await.mode(), UpdateMode::Snapshot);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_holds_the_latest_version_gets_an_empty_delta() {
+        let first = snapshot(&[("a", 1)]);
+        let version = first.version().to_owned();
+        let mut stage = Stage::start(Some(first));
+        stage.hello(&version).await;
+        let update = stage.update().await;
+        assert_eq!((update.mode(), update.upserts.len()), (UpdateMode::Delta, 0));
+        assert_eq!(update.version, version);
+        stage.ack(update.nonce).await;
+        stage.nothing_is_sent().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_holds_another_version_gets_everything() {
+        let mut stage = Stage::start(Some(snapshot(&[("a", 1), ("b", 1)])));
+        stage.hello("something old").await;
+        let update = stage.update().await;
+        assert_eq!((update.mode(), update.upserts.len()), (UpdateMode::Snapshot, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_acknowledgement_only_the_difference_is_sent() {
+        let mut stage = Stage::start(Some(snapshot(&[("a", 1), ("b", 1), ("c", 1)])));
+        stage.hello("").await;
+        let first = stage.update().await;
+        stage.ack(first.nonce).await;
+        stage.publish(&[("a", 1), ("b", 2)]);
+        let update = stage.update().await;
+        assert_eq!(update.mode(), UpdateMode::Delta);
+        assert_eq!((update.upserts.len(), update.removals.len()), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_an_update_is_in_flight_only_the_newest_version_waits() {
+        let mut stage = Stage::start(Some(snapshot(&[("a", 0)])));
+        stage.hello("").await;
+        let first = stage.update().await;
+        for value in 1..50 {
+            stage.publish(&[("a", value)]);
+        }
+        stage.nothing_is_sent().await;
+        stage.ack(first.nonce).await;
+        let second = stage.update().await;
+        assert_eq!(second.version, snapshot(&[("a", 49)]).version());
+        stage.ack(second.nonce).await;
+        stage.nothing_is_sent().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rejection_is_shown_and_not_answered_with_the_same_again() {
+        let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
+        stage.hello("").await;
+        let nonce = stage.update().await.nonce;
+        let rejections = vec![fairway_proto::discovery::v1::Rejection {
+            reason: "no such thing".into(),
+            ..Default::default()
+        }];
+        stage.send(Message::Ack(Ack { nonce, rejections, ..Ack::default() })).await;
+        stage.nothing_is_sent().await;
+        assert_eq!(stage.node().rejections.len(), 1);
+        assert!(stage.node().acked.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_update_that_is_not_acknowledged_ends_the_stream() {
+        let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
+        stage.hello("").await;
+        stage.update().await;
+        let end = stage.hear.recv().await.expect("the reason").expect_err("an error");
+        assert_eq!(end.code(), tonic::Code::DeadlineExceeded);
+        assert!(!stage.node().is_connected());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_is_closed() {
+        let mut stage = Stage::start(Some(snapshot(&[])));
+        let end = stage.hear.recv().await.expect("the reason").expect_err("an error");
+        assert_eq!(end.code(), tonic::Code::DeadlineExceeded);
+        assert!(stage.nodes.list().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_ack_out_of_turn_ends_the_stream() {
+        let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
+        stage.hello("").await;
+        let nonce = stage.update().await.nonce;
+        stage.ack(nonce + 7).await;
+        let end = stage.hear.recv().await.expect("the reason").expect_err("an error");
+        assert_eq!(end.code(), tonic::Code::FailedPrecondition);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_content_under_a_newer_number_counts_as_acknowledged() {
+        let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
+        stage.hello("").await;
+        let nonce = stage.update().await.nonce;
+        stage.publish(&[("a", 2)]);
+        stage.publish(&[("a", 1)]);
+        stage.ack(nonce).await;
+        stage.nothing_is_sent().await;
+        let node = stage.node();
+        assert_eq!(node.acked.map(|(_, sequence)| sequence), Some(3));
+        assert!(node.behind_since.is_none());
+    }
+}

@@ -1,0 +1,79 @@
+//! Middlewares: one file per kind, which reads the kind's options and encodes
+//! them for the proxies. What a kind does to a request is written in the data
+//! plane, in the file of the same name.
+
+mod add_prefix;
+mod chain;
+mod headers;
+mod redirect_scheme;
+mod replace_path;
+mod replace_path_regex;
+mod strip_prefix;
+mod strip_prefix_regex;
+
+pub use add_prefix::AddPrefix;
+pub use chain::Chain;
+pub use headers::Headers;
+pub use redirect_scheme::RedirectScheme;
+pub use replace_path::ReplacePath;
+pub use replace_path_regex::ReplacePathRegex;
+pub use strip_prefix::StripPrefix;
+pub use strip_prefix_regex::StripPrefixRegex;
+
+use fairway_proto::discovery::v1 as proto;
+use serde::Serialize;
+
+/// A middleware as declared. Serializes to the JSON of Traefik's API:
+/// `{"addPrefix": {"prefix": "/api"}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Middleware {
+    /// Puts a prefix before the path.
+    AddPrefix(AddPrefix),
+    /// Takes a prefix off the path.
+    StripPrefix(StripPrefix),
+    /// Takes what an expression matches off the start of the path.
+    StripPrefixRegex(StripPrefixRegex),
+    /// Puts another path in place of the path.
+    ReplacePath(ReplacePath),
+    /// Replaces what an expression matches in the path.
+    ReplacePathRegex(ReplacePathRegex),
+    /// Sends the client to the same URL with another scheme.
+    RedirectScheme(RedirectScheme),
+    /// Sets and deletes headers.
+    Headers(Headers),
+    /// Other middlewares in a row.
+    Chain(Chain),
+}
+
+impl Middleware {
+    /// The kind in lower case, as `type` in the API.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::AddPrefix(_) => "addprefix",
+            Self::StripPrefix(_) => "stripprefix",
+            Self::StripPrefixRegex(_) => "stripprefixregex",
+            Self::ReplacePath(_) => "replacepath",
+            Self::ReplacePathRegex(_) => "replacepathregex",
+            Self::RedirectScheme(_) => "redirectscheme",
+            Self::Headers(_) => "headers",
+            Self::Chain(_) => "chain",
+        }
+    }
+
+    /// As the proxies read it; `None` for a chain, which the compiler resolves.
+    pub fn encode(&self) -> Option<proto::Middleware> {
+        use proto::middleware::Kind;
+        let kind = match self {
+            Self::AddPrefix(it) => Kind::AddPrefix(it.encode()),
+            Self::StripPrefix(it) => Kind::StripPrefix(it.encode()),
+            Self::StripPrefixRegex(it) => Kind::StripPrefixRegex(it.encode()),
+            Self::ReplacePath(it) => Kind::ReplacePath(it.encode()),
+            Self::ReplacePathRegex(it) => Kind::ReplacePathRegex(it.encode()),
+            Self::RedirectScheme(it) => Kind::RedirectScheme(it.encode()),
+            Self::Headers(it) => Kind::Headers(it.encode()),
+            Self::Chain(_) => return None,
+        };
+        Some(proto::Middleware { kind: Some(kind) })
+    }
+}

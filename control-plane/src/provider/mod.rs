@@ -1,0 +1,10 @@
+//! Providers: who tells Fairway what to route.
+//!
+//! Each provider is one folder. It watches its source for ever and publishes
+//! [`crate::model::ProviderState`] on a watch channel, whole and only when it
+//! changed. Nothing to the right of a provider hears of events.
+
+mod backoff;
+pub mod docker;
+
+pub(crate) use backoff::Backoff;

@@ -1,0 +1,116 @@
+//! The loop between providers and proxies: whenever a provider speaks, compile
+//! everything and publish the result, if it is another than before.
+//!
+//! Level-triggered: it looks at what providers say now, never at what happened.
+//! Nothing is published before every provider has spoken once, so that a control
+//! plane that has just started never empties the proxies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::select_all;
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use crate::compile::{self, Compiled, Finding, Input};
+use crate::config::{EntryPointOptions, ServersTransport};
+use crate::model::{ProviderState, Severity};
+use crate::snapshot::Snapshot;
+
+/// A provider's latest word; `None` until it has spoken once.
+pub type ProviderReceiver = watch::Receiver<Option<Arc<ProviderState>>>;
+
+/// What the loop needs and where its results go.
+#[derive(Debug)]
+pub struct Reconciler {
+    /// Entry points of the static configuration.
+    pub entry_points: BTreeMap<String, EntryPointOptions>,
+    /// Entry points that stay closed, and why.
+    pub closed_entry_points: BTreeMap<String, String>,
+    /// How to speak to servers.
+    pub servers_transport: ServersTransport,
+    /// Providers by name.
+    pub providers: BTreeMap<String, ProviderReceiver>,
+    /// For people.
+    pub compiled: watch::Sender<Option<Arc<Compiled>>>,
+    /// For proxies.
+    pub snapshot: watch::Sender<Option<Arc<Snapshot>>>,
+}
+
+impl Reconciler {
+    /// Runs until the providers end.
+    pub async fn run(mut self) {
+        loop {
+            let spoken = self.providers.iter_mut().map(|(name, provider)| {
+                provider.borrow_and_update().clone().map(|state| (name.clone(), state))
+            });
+            if let Some(states) = spoken.collect::<Option<BTreeMap<_, _>>>() {
+                self.publish(&states);
+            }
+            if !self.changed().await {
+                return;
+            }
+        }
+    }
+
+    fn publish(&self, providers: &BTreeMap<String, Arc<ProviderState>>) {
+        let started = std::time::Instant::now();
+        let mut compiled = compile::compile(Input {
+            entry_points: &self.entry_points,
+            closed_entry_points: &self.closed_entry_points,
+            servers_transport: &self.servers_transport,
+            providers,
+        });
+        let previous = self.snapshot.borrow().clone();
+        let resources = std::mem::take(&mut compiled.resources);
+        let next = Snapshot::following(previous.as_deref(), resources);
+        self.log_findings(&compiled.diagnostics);
+        let counts = (compiled.routers.len(), compiled.services.len(), compiled.diagnostics.len());
+        self.compiled.send_replace(Some(Arc::new(compiled)));
+        if previous.is_some_and(|previous| previous.version() == next.version()) {
+            debug!(version = %next.version(), "nothing changed for the proxies");
+            return;
+        }
+        info!(
+            version = %next.version(), routers = counts.0, services = counts.1,
+            diagnostics = counts.2, bytes = next.encoded_len(),
+            took_us = started.elapsed().as_micros(), "configuration published"
+        );
+        self.snapshot.send_replace(Some(Arc::new(next)));
+    }
+
+    /// Logs what was not found the last time.
+    fn log_findings(&self, findings: &[Finding]) {
+        let before = self.compiled.borrow().clone();
+        let known = |finding: &Finding| {
+            before.as_ref().is_some_and(|before| before.diagnostics.contains(finding))
+        };
+        for finding in findings.iter().filter(|finding| !known(finding)) {
+            let Finding { provider, diagnostic } = finding;
+            let severity = match diagnostic.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            };
+            warn!(
+                provider, severity,
+                container = diagnostic.container.as_deref().unwrap_or_default(),
+                label = diagnostic.label.as_deref().unwrap_or_default(),
+                object = diagnostic.object.as_ref().map(ToString::to_string).unwrap_or_default(),
+                suggestion = diagnostic.suggestion,
+                "{}", diagnostic.message
+            );
+        }
+    }
+
+    /// Waits for any provider to speak; `false` when the process is ending:
+    /// providers keep their end of the channel for as long as it lives.
+    async fn changed(&mut self) -> bool {
+        let waits = self.providers.values_mut().map(|provider| Box::pin(provider.changed()));
+        let waits: Vec<_> = waits.collect();
+        if waits.is_empty() {
+            // Without a provider there is one configuration: the entry points.
+            return false;
+        }
+        select_all(waits).await.0.is_ok()
+    }
+}
