@@ -2,10 +2,7 @@
 //! what people can ask the control plane. Generated types and nothing else,
 //! but for the few constants both ends must agree on.
 
-#![allow(
-    missing_docs,
-    reason = "generated code carries the comments of the .proto files"
-)]
+#![allow(missing_docs, reason = "generated code carries the comments of the .proto files")]
 
 use std::time::Duration;
 
