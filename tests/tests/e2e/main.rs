@@ -1,0 +1,10 @@
+//! Both planes in one process, end to end: real bollard at one end, raw bytes at
+//! the other, faults in between.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests stop loudly"
+)]
+
+mod protocol_model;
