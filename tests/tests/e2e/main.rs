@@ -7,4 +7,11 @@
     reason = "tests stop loudly"
 )]
 
+mod control_plane;
+mod diagnostic;
+mod engine_fault;
+mod lifecycle;
 mod protocol_model;
+mod routing;
+mod scaling;
+mod stream;
