@@ -18,6 +18,7 @@ pub mod reconcile;
 pub mod rule;
 mod server;
 pub mod snapshot;
+mod spelling;
 
 pub use config::StaticConfig;
 pub use server::{Running, StartError, start};

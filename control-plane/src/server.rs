@@ -24,6 +24,9 @@ use crate::model::ProviderState;
 use crate::provider::docker;
 use crate::reconcile::Reconciler;
 
+/// Name of the Docker provider: what stands after the `@` of its objects.
+const DOCKER_PROVIDER: &str = "docker";
+
 /// Name under which the findings about the static configuration are shown.
 const STATIC_PROVIDER: &str = "static";
 
@@ -118,7 +121,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
     providers.insert(STATIC_PROVIDER.to_owned(), seen);
     if let Some(options) = config.docker.clone() {
         let (out, seen) = watch::channel(None);
-        providers.insert(docker::NAME.to_owned(), seen);
+        providers.insert(DOCKER_PROVIDER.to_owned(), seen);
         tasks.spawn(docker::run(options, out));
     }
     let reconciler = Reconciler {

@@ -1,2 +1,98 @@
-//! Placeholder.
-fn main() {}
+//! `fairway-proxy`: the data plane as a process.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use fairway_proxy::{Config, LogFormat, Running};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long the health check waits for an answer.
+const HEALTHCHECK_LIMIT: Duration = Duration::from_secs(3);
+
+/// Forwards HTTP as the control plane says.
+#[derive(Parser)]
+#[command(name = "fairway-proxy", version)]
+struct Cli {
+    #[command(flatten)]
+    config: Config,
+
+    /// error, warn, info, debug, trace, or a filter.
+    #[arg(
+        long = "log.level",
+        env = "FAIRWAY_LOG_LEVEL",
+        default_value = "info",
+        global = true
+    )]
+    log_level: String,
+
+    /// Form of the log.
+    #[arg(long = "log.format", env = "FAIRWAY_LOG_FORMAT", value_enum,
+          default_value_t = LogFormat::Text, global = true)]
+    log_format: LogFormat,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ask the admin address of a running proxy whether it is ready; 0 if so.
+    Healthcheck {
+        /// `unix:PATH` or `host:port`.
+        #[arg(long = "admin.address", env = "FAIRWAY_ADMIN_ADDRESS")]
+        address: Option<String>,
+    },
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let cli = Cli::parse();
+    if let Some(Command::Healthcheck { address }) = &cli.command {
+        return healthcheck(address.as_ref().or(cli.config.admin_address.as_ref()));
+    }
+    fairway_proxy::start_log(&cli.log_level, cli.log_format)?;
+    anyhow::ensure!(
+        !cli.config.control_planes.is_empty(),
+        "where is the control plane? Give --control-plane=http://HOST:9090"
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let running = fairway_proxy::start(cli.config)?;
+    runtime.block_on(until_stopped(running))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn healthcheck(address: Option<&String>) -> anyhow::Result<ExitCode> {
+    let address = address.context("which proxy? Give --admin.address")?;
+    match fairway_proxy::healthcheck(address, HEALTHCHECK_LIMIT) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            eprintln!("{error}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The first signal drains, the second ends at once.
+async fn until_stopped(running: Running) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    either(&mut terminate, &mut interrupt).await;
+    tokio::select! {
+        () = running.stop() => {}
+        () = either(&mut terminate, &mut interrupt) => tracing::warn!("ended at once"),
+    }
+    Ok(())
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}

@@ -1,5 +1,7 @@
 //! Qualified names: `name@provider`.
 
+use crate::spelling;
+
 /// `reference` as seen from an object of `provider`.
 pub(super) fn qualify(reference: &str, provider: &str) -> String {
     if reference.contains('@') {
@@ -19,12 +21,9 @@ pub(super) fn nearest<'a>(
     wanted: &str,
     known: impl IntoIterator<Item = &'a String>,
 ) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(local(wanted), local(name)), name.as_str()))
-        .filter(|(distance, name)| *distance <= 1 + local(name).len() / 4)
-        .min()
-        .map(|(_, name)| name)
+    let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+    let near = spelling::nearest(local(wanted), known.iter().map(|name| local(name)))?;
+    known.into_iter().find(|name| local(name) == near)
 }
 
 #[cfg(test)]

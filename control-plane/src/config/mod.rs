@@ -146,7 +146,9 @@ impl StaticConfig {
     #[must_use]
     pub fn api_address(&self) -> Option<&str> {
         if self.ping || self.api.is_some_and(|api| api.insecure) {
-            self.entry_points.get(API_ENTRY_POINT).map(|entry| entry.address.as_str())
+            self.entry_points
+                .get(API_ENTRY_POINT)
+                .map(|entry| entry.address.as_str())
         } else {
             None
         }
@@ -171,6 +173,9 @@ impl Default for ServersTransport {
     fn default() -> Self {
         // Servers are on the same machine or one hop away, and another one is
         // tried after a connect failure: waiting longer only costs the client.
-        Self { dial_timeout: Duration::from_secs(1), response_header_timeout: Duration::ZERO }
+        Self {
+            dial_timeout: Duration::from_secs(1),
+            response_header_timeout: Duration::ZERO,
+        }
     }
 }

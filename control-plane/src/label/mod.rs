@@ -5,10 +5,23 @@
 //! Never fails: a mistake becomes a [`Diagnostic`], and the object it belongs to
 //! is *rejected*. The other objects of the container live on.
 
+mod container;
+mod decode;
+mod fields;
+mod router;
+mod service;
+mod tree;
+mod value;
+mod vocabulary;
+
 use std::collections::BTreeMap;
 
+pub use decode::decode;
+pub(crate) use fields::Fields;
+pub(crate) use value::is_port;
+
 use crate::middleware::Middleware;
-use crate::model::{Diagnostic, ObjectId, ObjectKind, Scheme};
+use crate::model::{ObjectId, ObjectKind, Scheme};
 
 /// What the labels of one container declare.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -111,10 +124,4 @@ impl Labels {
     fn has_rejected(&self, kind: ObjectKind) -> bool {
         self.rejected.keys().any(|id| id.kind == kind)
     }
-}
-
-/// Decodes the labels of the container of this name.
-pub fn decode(container: &str, labels: &BTreeMap<String, String>) -> (Labels, Vec<Diagnostic>) {
-    let _ = (container, labels);
-    (Labels::default(), Vec::new())
 }

@@ -23,6 +23,8 @@ pub use strip_prefix_regex::StripPrefixRegex;
 use fairway_proto::discovery::v1 as proto;
 use serde::Serialize;
 
+use crate::label::Fields;
+
 /// A middleware as declared. Serializes to the JSON of Traefik's API:
 /// `{"addPrefix": {"prefix": "/api"}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,6 +49,36 @@ pub enum Middleware {
 }
 
 impl Middleware {
+    /// Reads a middleware from its labels. What is wrong is told to the fields,
+    /// and then the middleware must not be used.
+    pub(crate) fn decode(fields: &mut Fields) -> Option<Self> {
+        let kinds: Vec<_> = fields.groups().collect();
+        match kinds.as_slice() {
+            ["addPrefix"] => AddPrefix::decode(fields).map(Self::AddPrefix),
+            ["stripPrefix"] => StripPrefix::decode(fields).map(Self::StripPrefix),
+            ["stripPrefixRegex"] => StripPrefixRegex::decode(fields).map(Self::StripPrefixRegex),
+            ["replacePath"] => ReplacePath::decode(fields).map(Self::ReplacePath),
+            ["replacePathRegex"] => ReplacePathRegex::decode(fields).map(Self::ReplacePathRegex),
+            ["redirectScheme"] => RedirectScheme::decode(fields).map(Self::RedirectScheme),
+            ["headers"] => Headers::decode(fields).map(Self::Headers),
+            ["chain"] => Chain::decode(fields).map(Self::Chain),
+            [] if fields.has_mistakes() => None,
+            [] => {
+                let suggestion =
+                    format!("write for instance {}=/api", fields.key("addPrefix.prefix"));
+                fields.reject("", "the middleware has no kind", suggestion);
+                None
+            }
+            // Known, not available yet: the vocabulary has told.
+            [_] => None,
+            [first, second, ..] => {
+                let message = format!("the middleware is both {first} and {second}");
+                fields.reject("", message, "give each kind a middleware of its own name");
+                None
+            }
+        }
+    }
+
     /// The kind in lower case, as `type` in the API.
     pub fn type_name(&self) -> &'static str {
         match self {

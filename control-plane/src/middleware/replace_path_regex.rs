@@ -3,7 +3,8 @@
 use fairway_proto::discovery::v1 as proto;
 use serde::Serialize;
 
-use crate::rule::Pattern;
+use crate::label::Fields;
+use crate::rule::{Pattern, Replacement};
 
 /// Options of `replacePathRegex`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -11,16 +12,49 @@ use crate::rule::Pattern;
 pub struct ReplacePathRegex {
     /// What to look for in the escaped path.
     pub regex: Pattern,
-    /// What to put there, in Go's syntax (`$1`, `${name}`).
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub replacement: String,
+    /// What to put there.
+    pub replacement: Replacement,
 }
 
 impl ReplacePathRegex {
+    /// Reads the options; what is wrong is told to the fields.
+    pub(super) fn decode(fields: &mut Fields) -> Option<Self> {
+        const REGEX: &str = "replacePathRegex.regex";
+        const REPLACEMENT: &str = "replacePathRegex.replacement";
+        let text = fields.some_text(REGEX).unwrap_or_default();
+        if text.trim().is_empty() {
+            let suggestion = format!("write {}=^/api/(.*)", fields.key(REGEX));
+            fields.reject(REGEX, "replacePathRegex lacks its expression", suggestion);
+            return None;
+        }
+        let regex = match Pattern::new(text.trim()) {
+            Ok(regex) => regex,
+            Err(error) => {
+                fields.reject(
+                    REGEX,
+                    format!("the regular expression {text} cannot be used: {error}"),
+                    "regular expressions are written in Go's syntax: https://golang.org/s/re2syntax",
+                );
+                return None;
+            }
+        };
+        let text = fields.some_text(REPLACEMENT).unwrap_or_default();
+        let replacement = Replacement::new(text.trim(), &regex);
+        for name in replacement.unknown_groups() {
+            fields.remark(
+                REPLACEMENT,
+                format!("${{{name}}} names no group of the expression and stands for nothing"),
+                "write ${1} for the first group in parentheses; a letter, digit or _ after $1 \
+                 becomes part of the name",
+            );
+        }
+        Some(Self { regex, replacement })
+    }
+
     pub(super) fn encode(&self) -> proto::ReplacePathRegex {
         proto::ReplacePathRegex {
             regex: self.regex.translated().to_owned(),
-            replacement: self.replacement.clone(),
+            replacement: self.replacement.translated().to_owned(),
         }
     }
 }

@@ -3,6 +3,8 @@
 use fairway_proto::discovery::v1 as proto;
 use serde::Serialize;
 
+use crate::label::Fields;
+
 use crate::rule::Pattern;
 
 /// Options of `stripPrefixRegex`.
@@ -15,6 +17,35 @@ pub struct StripPrefixRegex {
 }
 
 impl StripPrefixRegex {
+    /// Reads the options; what is wrong is told to the fields.
+    pub(super) fn decode(fields: &mut Fields) -> Option<Self> {
+        const REGEX: &str = "stripPrefixRegex.regex";
+        let mut regex = Vec::new();
+        for text in fields
+            .list(REGEX)
+            .into_iter()
+            .filter(|text| !text.is_empty())
+        {
+            match Pattern::new(&text) {
+                Ok(pattern) => regex.push(pattern),
+                Err(error) => fields.reject(
+                    REGEX,
+                    format!("the regular expression {text} cannot be used: {error}"),
+                    "a comma always separates expressions here; write {1} or {2} instead of {1,2}",
+                ),
+            }
+        }
+        if regex.is_empty() && !fields.has_mistakes() {
+            let suggestion = format!("write {}=^/v[0-9]+", fields.key(REGEX));
+            fields.remark(
+                REGEX,
+                "stripPrefixRegex has no expressions and does nothing",
+                suggestion,
+            );
+        }
+        Some(Self { regex })
+    }
+
     pub(super) fn encode(&self) -> proto::StripPrefixRegex {
         let regex = self
             .regex

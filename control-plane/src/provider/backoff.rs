@@ -16,7 +16,11 @@ pub(crate) struct Backoff {
 impl Backoff {
     /// Waits of up to `first`, then up to twice that, never above `longest`.
     pub(crate) fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest, failures: 0 }
+        Self {
+            first,
+            longest,
+            failures: 0,
+        }
     }
 
     /// The next wait; counts as one more failure.

@@ -4,11 +4,16 @@
 //! encoded for the proxies, which do the matching. Nothing here sees a request.
 
 pub(crate) mod expression;
+mod lexer;
 mod matcher;
 mod regexp;
+mod replacement;
+mod warning;
 
 pub use matcher::Matcher;
 pub use regexp::{Pattern, PatternError};
+pub use replacement::Replacement;
+pub use warning::{RuleWarning, warnings};
 
 /// Why a rule, or another expression of the same form, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,13 +27,18 @@ pub struct RuleError {
     pub suggestion: String,
 }
 
-/// Something legal in a rule that is hardly what its author meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleWarning {
-    /// What happens, without a full stop.
-    pub message: String,
-    /// What would work, without a full stop.
-    pub suggestion: String,
+impl RuleError {
+    pub(crate) fn new(
+        column: usize,
+        message: impl Into<String>,
+        suggestion: impl Into<String>,
+    ) -> Self {
+        Self {
+            column,
+            message: message.into(),
+            suggestion: suggestion.into(),
+        }
+    }
 }
 
 /// Reads a rule.
@@ -37,12 +47,5 @@ pub struct RuleWarning {
 ///
 /// Anything Traefik v3 refuses, with the place and what would work.
 pub fn parse(text: &str) -> Result<Matcher, RuleError> {
-    let _ = expression::parse(text)?;
-    Ok(Matcher::And(Vec::new()))
-}
-
-/// What is legal in a rule but hardly meant.
-pub fn warnings(matcher: &Matcher) -> Vec<RuleWarning> {
-    let _ = matcher;
-    Vec::new()
+    matcher::resolve(expression::parse(text)?)
 }

@@ -1,0 +1,57 @@
+# `make help` lists the targets.
+
+COMPOSE := docker compose
+HTTP_PORT := $(or $(FAIRWAY_HTTP_PORT),8080)
+API_PORT := $(or $(FAIRWAY_API_PORT),8081)
+GRPC_PORT := $(or $(FAIRWAY_GRPC_PORT),9090)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup nextest images up down test test-docker bench fmt lint
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Make sure that Docker, Compose, buildx and the base images are there
+	@deploy/setup.sh
+	@deploy/base-images.sh
+
+images: setup ## Build the images
+	$(COMPOSE) build
+
+up: setup ## Bring up the demo: control plane, two proxies, a static site and an API
+	$(COMPOSE) up -d --build --wait
+	@echo
+	@echo "static site   http://localhost:$(HTTP_PORT)/            curl -H 'Host: demo.res.ch' localhost:$(HTTP_PORT)/"
+	@echo "JSON API      http://localhost:$(HTTP_PORT)/api/flats/  curl -H 'Host: demo.res.ch' localhost:$(HTTP_PORT)/api/flats/"
+	@echo "configuration http://localhost:$(API_PORT)/api/rawdata curl localhost:$(API_PORT)/api/rawdata"
+	@echo "gRPC          localhost:$(GRPC_PORT)                   grpcurl -plaintext localhost:$(GRPC_PORT) list"
+	@echo
+	@echo "more proxies  $(COMPOSE) up -d --scale proxy=4"
+
+down: ## Remove the demo's containers and networks
+	$(COMPOSE) down --remove-orphans
+
+nextest:
+	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
+
+# Images of their own, built quickly: the tests are about behaviour.
+test test-docker: export FAIRWAY_TAG := test
+test test-docker: export FAIRWAY_LTO := off
+test test-docker: export FAIRWAY_CODEGEN_UNITS := 16
+
+test: images nextest ## Run every test, those on the real Docker Engine too
+	cargo nextest run --workspace --locked
+	cargo test --doc --workspace --locked
+
+test-docker: images nextest ## Run only the tests on the real Docker Engine
+	cargo nextest run -p fairway-tests --locked --test docker
+
+bench: ## Compare the proxy with HAProxy and nginx on loopback
+	cargo run --release --locked -p fairway-tests --bin bench
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: ## Check format and lints, as CI does
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings

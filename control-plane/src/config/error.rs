@@ -1,0 +1,96 @@
+//! Why a command line cannot be used.
+
+use crate::provider::docker::{ConstraintError, DefaultRuleError, EndpointError};
+
+/// Why a command line cannot be used. Each names the flag as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A word that is neither a flag nor a command.
+    #[error("unexpected argument {word:?}{hint}")]
+    UnexpectedArgument {
+        /// As written.
+        word: String,
+        /// What was probably meant; empty or after a separator.
+        hint: String,
+    },
+    /// A flag that does not exist.
+    #[error("unknown flag {flag}{hint}")]
+    UnknownFlag {
+        /// As written.
+        flag: String,
+        /// The nearest known flag; empty or after a separator.
+        hint: String,
+    },
+    /// A flag of an earlier Traefik, or one that Fairway solves otherwise.
+    #[error("flag {flag} is not available: {reason}")]
+    UnavailableFlag {
+        /// As written.
+        flag: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// A flag that needs a value has none.
+    #[error("flag {flag} needs a value, as in {example}")]
+    MissingValue {
+        /// As written.
+        flag: String,
+        /// The flag with a value.
+        example: String,
+    },
+    /// A value that does not fit its flag.
+    #[error("flag {flag}: {value:?} is not {expected}")]
+    InvalidValue {
+        /// As written.
+        flag: String,
+        /// As written.
+        value: String,
+        /// What would fit.
+        expected: String,
+    },
+    /// `--providers.docker.endpoint` or `DOCKER_HOST`.
+    #[error("{origin}: {source}")]
+    Endpoint {
+        /// The flag or variable.
+        origin: String,
+        /// What is wrong.
+        source: EndpointError,
+    },
+    /// `--providers.docker.defaultRule`.
+    #[error("flag {flag}: {source}")]
+    DefaultRule {
+        /// As written.
+        flag: String,
+        /// What is wrong.
+        source: DefaultRuleError,
+    },
+    /// `--providers.docker.constraints`.
+    #[error("flag {flag}: {source}")]
+    Constraint {
+        /// As written.
+        flag: String,
+        /// What is wrong.
+        source: ConstraintError,
+    },
+    /// An entry point without an address.
+    #[error("entry point {name} has no address; set --entrypoints.{name}.address=:PORT")]
+    NoAddress {
+        /// Name of the entry point.
+        name: String,
+    },
+    /// Two entry points of one name.
+    #[error("entry points {first} and {second} listen on the same address {address}")]
+    SameAddress {
+        /// Name of one.
+        first: String,
+        /// Name of the other.
+        second: String,
+        /// Where.
+        address: String,
+    },
+    /// Nothing to watch.
+    #[error("no provider is switched on; add --providers.docker")]
+    NoProvider,
+    /// `healthcheck` without anything to ask.
+    #[error("healthcheck asks /ping, which is off; add --ping")]
+    NoPing,
+}

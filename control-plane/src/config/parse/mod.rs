@@ -1,0 +1,389 @@
+//! Assignments to a configuration: values checked, defaults filled in.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::flag::{self, Assignment};
+use super::vocabulary::Effect;
+use super::{
+    API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LogFormat, LogLevel,
+    LogOptions, ServersTransport, StaticConfig, address,
+};
+use crate::model::Diagnostic;
+use crate::provider::docker::{Constraint, DefaultRule, DockerOptions, Endpoint};
+
+/// Entry point that exists where none is configured.
+const DEFAULT_ENTRY_POINT: (&str, &str) = ("http", ":80");
+const DEFAULT_API_ADDRESS: &str = ":8080";
+const DEFAULT_GRPC_PORT: u16 = 9090;
+/// Docker's own variable for its endpoint.
+const DOCKER_HOST: &str = "DOCKER_HOST";
+
+/// Reads a command line.
+pub(super) fn command(
+    args: impl IntoIterator<Item = String>,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<Command, ConfigError> {
+    let mut args = args.into_iter().peekable();
+    if args.next_if(|word| word == "version").is_some() {
+        return Ok(Command::Version);
+    }
+    if args
+        .next_if(|word| word == "help" || word == "-h")
+        .is_some()
+    {
+        return Ok(Command::Help);
+    }
+    let healthcheck = args.next_if(|word| word == "healthcheck").is_some();
+    let assignments = flag::assignments(args)?;
+    for assignment in &assignments {
+        match assignment.flag.path {
+            "help" => return Ok(Command::Help),
+            "version" => return Ok(Command::Version),
+            _ => {}
+        }
+    }
+    let config = Box::new(Draft::read(assignments)?.finish(&env)?);
+    if !healthcheck {
+        return match config.docker {
+            Some(_) => Ok(Command::Run(config)),
+            None => Err(ConfigError::NoProvider),
+        };
+    }
+    if config.ping {
+        Ok(Command::Healthcheck(config))
+    } else {
+        Err(ConfigError::NoPing)
+    }
+}
+
+/// Reads flags.
+pub(super) fn static_config(
+    args: impl IntoIterator<Item = String>,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<StaticConfig, ConfigError> {
+    Draft::read(flag::assignments(args)?)?.finish(&env)
+}
+
+/// What the flags read so far say.
+struct Draft {
+    docker: Option<DockerOptions>,
+    docker_off: bool,
+    endpoint: Option<String>,
+    entry_points: BTreeMap<String, Entry>,
+    api: Option<ApiOptions>,
+    ping: bool,
+    log: LogOptions,
+    grpc: SocketAddr,
+    transport: ServersTransport,
+    warnings: Vec<Diagnostic>,
+}
+
+/// An entry point, under the lower-case form of its name.
+struct Entry {
+    name: String,
+    options: EntryPointOptions,
+    closed: Option<String>,
+}
+
+impl Draft {
+    fn read(assignments: Vec<Assignment>) -> Result<Self, ConfigError> {
+        let mut draft = Self {
+            docker: None,
+            docker_off: false,
+            endpoint: None,
+            entry_points: BTreeMap::new(),
+            api: None,
+            ping: false,
+            log: LogOptions::default(),
+            grpc: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_GRPC_PORT),
+            transport: ServersTransport::default(),
+            warnings: Vec::new(),
+        };
+        for assignment in assignments {
+            match assignment.flag.effect {
+                Effect::Full => draft.assign(&assignment)?,
+                Effect::NotYet => draft.warn_not_yet(&assignment),
+                Effect::Closes(what) => draft.close(&assignment, what),
+                Effect::Moot | Effect::Gone(_) => {}
+            }
+        }
+        Ok(draft)
+    }
+
+    fn assign(&mut self, it: &Assignment) -> Result<(), ConfigError> {
+        match it.flag.path {
+            "api" => self.api = it.truth()?.then(ApiOptions::default),
+            "api.insecure" => self.api.get_or_insert_default().insecure = it.truth()?,
+            "ping" => self.ping = it.truth()?,
+            "log.level" => self.log.level = level(it)?,
+            "log.format" => self.log.format = format(it)?,
+            "grpc.address" => {
+                let expected = "HOST:PORT or :PORT";
+                self.grpc = address::socket(&it.value).ok_or_else(|| it.invalid(expected))?;
+            }
+            "serversTransport.forwardingTimeouts.dialTimeout" => {
+                self.transport.dial_timeout = duration(it)?;
+            }
+            "serversTransport.forwardingTimeouts.responseHeaderTimeout" => {
+                self.transport.response_header_timeout = duration(it)?;
+            }
+            path if path.starts_with("providers.docker") => self.assign_docker(it)?,
+            path if path.starts_with("entryPoints.") => self.assign_entry_point(it)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn assign_docker(&mut self, it: &Assignment) -> Result<(), ConfigError> {
+        let docker = self.docker.get_or_insert_default();
+        let flag = || it.written.clone();
+        match it.flag.path {
+            "providers.docker" => self.docker_off = !it.truth()?,
+            "providers.docker.endpoint" => self.endpoint = Some(it.value.clone()),
+            "providers.docker.exposedByDefault" => docker.exposed_by_default = it.truth()?,
+            "providers.docker.network" => docker.network.clone_from(&it.value),
+            "providers.docker.watch" => docker.watch = it.truth()?,
+            "providers.docker.useBindPortIP" => docker.use_bind_port_ip = it.truth()?,
+            "providers.docker.allowEmptyServices" => docker.allow_empty_services = it.truth()?,
+            "providers.docker.defaultRule" => {
+                docker.default_rule =
+                    DefaultRule::parse(&it.value).map_err(|source| ConfigError::DefaultRule {
+                        flag: flag(),
+                        source,
+                    })?;
+            }
+            "providers.docker.constraints" => {
+                docker.constraint =
+                    Constraint::parse(&it.value).map_err(|source| ConfigError::Constraint {
+                        flag: flag(),
+                        source,
+                    })?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn assign_entry_point(&mut self, it: &Assignment) -> Result<(), ConfigError> {
+        let entry = self.entry_point(it.name());
+        match it.flag.path {
+            "entryPoints.*.address" => {
+                let expected = "[HOST]:PORT, as in :80";
+                let address = address::listen(&it.value).ok_or_else(|| it.invalid(expected))?;
+                entry.options.address = address.text;
+                if address.udp {
+                    entry.closed = Some("UDP is not available yet".to_owned());
+                }
+            }
+            "entryPoints.*.asDefault" => entry.options.as_default = it.truth()?,
+            "entryPoints.*.forwardedHeaders.insecure" => {
+                entry.options.forwarded_headers.insecure = it.truth()?;
+            }
+            "entryPoints.*.forwardedHeaders.trustedIPs" => {
+                if let Some(bad) = it.items().find(|item| !address::is_network(item)) {
+                    let expected = format!("a list of addresses and networks: {bad:?} is neither");
+                    return Err(it.invalid(&expected));
+                }
+                entry
+                    .options
+                    .forwarded_headers
+                    .trusted_ips
+                    .extend(it.items());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn entry_point(&mut self, name: &str) -> &mut Entry {
+        self.entry_points
+            .entry(name.to_lowercase())
+            .or_insert_with(|| Entry {
+                name: name.to_owned(),
+                options: EntryPointOptions::default(),
+                closed: None,
+            })
+    }
+
+    fn warn_not_yet(&mut self, it: &Assignment) {
+        self.warnings.push(Diagnostic::warning(
+            format!("flag {} has no effect yet", it.written),
+            "it may stay for when it does",
+        ));
+    }
+
+    fn close(&mut self, it: &Assignment, what: &str) {
+        if it.value == "false" {
+            return;
+        }
+        let reason = format!("{what} ({}) cannot be had yet", it.written);
+        self.entry_point(it.name()).closed.get_or_insert(reason);
+    }
+
+    fn finish(
+        mut self,
+        env: &impl Fn(&str) -> Option<String>,
+    ) -> Result<StaticConfig, ConfigError> {
+        if self.docker_off {
+            self.docker = None;
+        }
+        self.find_endpoint(env)?;
+        self.add_default_entry_points();
+        let mut entry_points = BTreeMap::new();
+        let mut closed_entry_points = BTreeMap::new();
+        for Entry {
+            name,
+            options,
+            closed,
+        } in self.entry_points.into_values()
+        {
+            if options.address.is_empty() {
+                return Err(ConfigError::NoAddress { name });
+            }
+            match closed {
+                None => {
+                    entry_points.insert(name, options);
+                }
+                Some(reason) => {
+                    self.warnings.push(Diagnostic::error(
+                        format!("entry point {name} stays closed: {reason}"),
+                        "remove the flag to open the entry point without it",
+                    ));
+                    closed_entry_points.insert(name, reason);
+                }
+            }
+        }
+        check_addresses(&entry_points)?;
+        Ok(StaticConfig {
+            docker: self.docker,
+            entry_points,
+            closed_entry_points,
+            api: self.api,
+            ping: self.ping,
+            log: self.log,
+            grpc_address: self.grpc,
+            servers_transport: self.transport,
+            warnings: self.warnings,
+        })
+    }
+
+    /// As with Docker's own tools, the variable overrides what is configured.
+    fn find_endpoint(&mut self, env: &impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+        let Some(docker) = &mut self.docker else {
+            return Ok(());
+        };
+        let variable = env(DOCKER_HOST).filter(|value| !value.is_empty());
+        let (origin, text) = match (variable, self.endpoint.take()) {
+            (Some(variable), flag) => {
+                if flag.is_some_and(|flag| flag != variable) {
+                    self.warnings.push(Diagnostic::warning(
+                        format!("{DOCKER_HOST}={variable} overrides --providers.docker.endpoint"),
+                        format!("unset {DOCKER_HOST} to use the flag"),
+                    ));
+                }
+                (DOCKER_HOST, variable)
+            }
+            (None, Some(flag)) => ("flag --providers.docker.endpoint", flag),
+            (None, None) => return Ok(()),
+        };
+        docker.endpoint = Endpoint::parse(&text).map_err(|source| ConfigError::Endpoint {
+            origin: origin.to_owned(),
+            source,
+        })?;
+        Ok(())
+    }
+
+    fn add_default_entry_points(&mut self) {
+        if self.entry_points.keys().all(|name| name == API_ENTRY_POINT) {
+            let (name, address) = DEFAULT_ENTRY_POINT;
+            address.clone_into(&mut self.entry_point(name).options.address);
+        }
+        if self.ping || self.api.is_some_and(|api| api.insecure) {
+            let address = &mut self.entry_point(API_ENTRY_POINT).options.address;
+            if address.is_empty() {
+                DEFAULT_API_ADDRESS.clone_into(address);
+            }
+        }
+    }
+}
+
+/// Two entry points of the data plane cannot share an address. The API's is in
+/// another process.
+fn check_addresses(entries: &BTreeMap<String, EntryPointOptions>) -> Result<(), ConfigError> {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, options) in entries.iter().filter(|(name, _)| *name != API_ENTRY_POINT) {
+        if options.address.ends_with(":0") {
+            continue;
+        }
+        if let Some(first) = seen.insert(&options.address, name) {
+            return Err(ConfigError::SameAddress {
+                first: first.to_owned(),
+                second: name.clone(),
+                address: options.address.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn level(it: &Assignment) -> Result<LogLevel, ConfigError> {
+    Ok(match it.value.to_ascii_uppercase().as_str() {
+        "TRACE" => LogLevel::Trace,
+        "DEBUG" => LogLevel::Debug,
+        "INFO" => LogLevel::Info,
+        "WARN" | "WARNING" => LogLevel::Warn,
+        "ERROR" | "FATAL" | "PANIC" => LogLevel::Error,
+        _ => return Err(it.invalid("one of TRACE, DEBUG, INFO, WARN, ERROR")),
+    })
+}
+
+fn format(it: &Assignment) -> Result<LogFormat, ConfigError> {
+    Ok(match it.value.to_ascii_lowercase().as_str() {
+        "common" => LogFormat::Common,
+        "json" => LogFormat::Json,
+        _ => return Err(it.invalid("common or json")),
+    })
+}
+
+/// A bare number counts seconds; else numbers with units, as in `1m30s`.
+fn duration(it: &Assignment) -> Result<Duration, ConfigError> {
+    let expected = "a duration, as in 500ms, 10s, 1m30s or a number of seconds";
+    parse_duration(&it.value).ok_or_else(|| it.invalid(expected))
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Some(Duration::from_secs(seconds.into()));
+    }
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+        let (unit, after) = after.split_at(
+            after
+                .find(|c: char| c.is_ascii_digit())
+                .unwrap_or(after.len()),
+        );
+        let scale = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        seconds += number.parse::<f64>().ok()? * scale;
+        rest = after;
+    }
+    if text.is_empty() {
+        None
+    } else {
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,356 @@
+//! The flags that exist: Fairway's and Traefik's, in one table.
+//!
+//! A path is compared without regard to case; `*` stands for a name the user
+//! chooses, `**` at the end for anything below. The first row that fits wins.
+
+/// One flag.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flag {
+    /// Dotted path in Traefik's spelling.
+    pub(super) path: &'static str,
+    pub(super) kind: Kind,
+    pub(super) effect: Effect,
+    /// One line for `--help`; empty: not shown.
+    pub(super) help: &'static str,
+}
+
+/// What a flag takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A truth value, or the head of a group: may stand alone.
+    Switch,
+    /// A text that may be the next argument.
+    Text,
+    /// Like a text; given again, it is appended.
+    List,
+}
+
+/// What becomes of a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It does what it says.
+    Full,
+    /// Nothing is lost by its absence.
+    Moot,
+    /// Accepted with a warning: not built yet, serving without it does no harm.
+    NotYet,
+    /// The entry point stays closed: serving without it would do harm.
+    Closes(&'static str),
+    /// An error: what to do instead.
+    Gone(&'static str),
+}
+
+use Effect::{Closes, Full, Gone, Moot, NotYet};
+use Kind::{List, Switch, Text};
+
+const fn flag(path: &'static str, kind: Kind, effect: Effect, help: &'static str) -> Flag {
+    Flag {
+        path,
+        kind,
+        effect,
+        help,
+    }
+}
+
+/// All flags.
+pub(super) const FLAGS: &[Flag] = &[
+    flag("help", Switch, Full, "print this text"),
+    flag("version", Switch, Full, "print the version"),
+    flag("providers.docker", Switch, Full, "watch a Docker Engine"),
+    flag(
+        "providers.docker.endpoint",
+        Text,
+        Full,
+        "unix://PATH or tcp://HOST:PORT; DOCKER_HOST overrides it (unix:///var/run/docker.sock)",
+    ),
+    flag(
+        "providers.docker.exposedByDefault",
+        Switch,
+        Full,
+        "containers without traefik.enable take part (true)",
+    ),
+    flag(
+        "providers.docker.network",
+        Text,
+        Full,
+        "network whose address is used where a container is on it",
+    ),
+    flag(
+        "providers.docker.defaultRule",
+        Text,
+        Full,
+        "rule of routers without one (Host(`{{ normalize .Name }}`))",
+    ),
+    flag(
+        "providers.docker.watch",
+        Switch,
+        Full,
+        "follow changes (true)",
+    ),
+    flag(
+        "providers.docker.constraints",
+        Text,
+        Full,
+        "which containers take part: Label(`key`, `value`), LabelRegex, &&, ||, !",
+    ),
+    flag(
+        "providers.docker.useBindPortIP",
+        Switch,
+        Full,
+        "use the published address and port of a container (false)",
+    ),
+    flag(
+        "providers.docker.allowEmptyServices",
+        Switch,
+        Full,
+        "routers of containers that do not serve answer 503 instead of 404 (true)",
+    ),
+    flag("providers.docker.httpClientTimeout", Text, Moot, ""),
+    flag(
+        "providers.docker.swarmMode",
+        Switch,
+        Gone("Swarm services are not read yet; remove it to watch containers"),
+        "",
+    ),
+    flag(
+        "providers.docker.swarmModeRefreshSeconds",
+        Text,
+        Gone("Swarm services are not read yet; remove it to watch containers"),
+        "",
+    ),
+    flag("providers.docker.username", Text, NotYet, ""),
+    flag("providers.docker.password", Text, NotYet, ""),
+    flag("providers.docker.tls.**", Text, NotYet, ""),
+    flag("providers.providersThrottleDuration", Text, Moot, ""),
+    flag("providers.precedence", List, Moot, ""),
+    flag(
+        "entryPoints.*.address",
+        Text,
+        Full,
+        "where an entry point listens: [HOST]:PORT (http on :80 if there is none)",
+    ),
+    flag(
+        "entryPoints.*.asDefault",
+        Switch,
+        Full,
+        "serve routers that name no entry point",
+    ),
+    flag(
+        "entryPoints.*.forwardedHeaders.insecure",
+        Switch,
+        Full,
+        "believe everybody's X-Forwarded-* headers (false)",
+    ),
+    flag(
+        "entryPoints.*.forwardedHeaders.trustedIPs",
+        List,
+        Full,
+        "whose X-Forwarded-* headers are believed: addresses and networks",
+    ),
+    flag("entryPoints.*.forwardedHeaders.**", Text, NotYet, ""),
+    flag("entryPoints.*.http.tls", Switch, Closes("TLS"), ""),
+    flag("entryPoints.*.http.tls.**", Text, Closes("TLS"), ""),
+    flag(
+        "entryPoints.*.http.middlewares",
+        List,
+        Closes("middlewares of entry points"),
+        "",
+    ),
+    flag(
+        "entryPoints.*.http.redirections.**",
+        Text,
+        Closes("redirections of entry points"),
+        "",
+    ),
+    flag(
+        "entryPoints.*.http.encodedCharacters.**",
+        Switch,
+        NotYet,
+        "",
+    ),
+    flag("entryPoints.*.http.**", Text, NotYet, ""),
+    flag(
+        "entryPoints.*.proxyProtocol",
+        Switch,
+        Closes("the PROXY protocol"),
+        "",
+    ),
+    flag(
+        "entryPoints.*.proxyProtocol.**",
+        Text,
+        Closes("the PROXY protocol"),
+        "",
+    ),
+    flag("entryPoints.*.reusePort", Switch, Moot, ""),
+    flag("entryPoints.*.allowACMEByPass", Switch, NotYet, ""),
+    flag("entryPoints.*.http2.**", Text, NotYet, ""),
+    flag("entryPoints.*.http3", Switch, NotYet, ""),
+    flag("entryPoints.*.http3.**", Text, NotYet, ""),
+    flag("entryPoints.*.udp.**", Text, NotYet, ""),
+    flag("entryPoints.*.transport.**", Text, NotYet, ""),
+    flag("entryPoints.*.observability.**", Switch, NotYet, ""),
+    flag("api", Switch, Full, "switch the API on"),
+    flag(
+        "api.insecure",
+        Switch,
+        Full,
+        "serve the API on the entry point traefik (:8080) without authentication",
+    ),
+    flag("api.dashboard", Switch, NotYet, ""),
+    flag("api.dashboardName", Text, NotYet, ""),
+    flag("api.disableDashboardAd", Switch, Moot, ""),
+    flag("api.debug", Switch, NotYet, ""),
+    flag("api.basePath", Text, NotYet, ""),
+    flag(
+        "ping",
+        Switch,
+        Full,
+        "answer /ping on the entry point traefik (:8080)",
+    ),
+    flag("ping.entryPoint", Text, NotYet, ""),
+    flag("ping.manualRouting", Switch, NotYet, ""),
+    flag("ping.terminatingStatusCode", Text, NotYet, ""),
+    flag("log", Switch, Full, ""),
+    flag(
+        "log.level",
+        Text,
+        Full,
+        "TRACE, DEBUG, INFO, WARN or ERROR (INFO)",
+    ),
+    flag("log.format", Text, Full, "common or json (common)"),
+    flag("log.noColor", Switch, Moot, ""),
+    flag("log.**", Text, NotYet, ""),
+    flag(
+        "grpc.address",
+        Text,
+        Full,
+        "where the proxies and grpcurl connect (:9090)",
+    ),
+    flag(
+        "serversTransport.forwardingTimeouts.dialTimeout",
+        Text,
+        Full,
+        "longest wait for a connection to a server (1s)",
+    ),
+    flag(
+        "serversTransport.forwardingTimeouts.responseHeaderTimeout",
+        Text,
+        Full,
+        "longest wait for a response's head; 0: for ever (0)",
+    ),
+    flag(
+        "serversTransport.forwardingTimeouts.idleConnTimeout",
+        Text,
+        NotYet,
+        "",
+    ),
+    flag("serversTransport.insecureSkipVerify", Switch, NotYet, ""),
+    flag("serversTransport.**", Text, NotYet, ""),
+    flag("tcpServersTransport.**", Text, NotYet, ""),
+    flag("global.checkNewVersion", Switch, Moot, ""),
+    flag("global.sendAnonymousUsage", Switch, Moot, ""),
+    flag("global", Switch, Moot, ""),
+    flag("accessLog", Switch, NotYet, ""),
+    flag("accessLog.**", Text, NotYet, ""),
+    flag("metrics.**", Switch, NotYet, ""),
+    flag("tracing", Switch, NotYet, ""),
+    flag("tracing.**", Text, NotYet, ""),
+    flag("core.defaultRuleSyntax", Text, NotYet, ""),
+    flag("hostResolver", Switch, NotYet, ""),
+    flag("hostResolver.**", Text, NotYet, ""),
+    flag("certificatesResolvers.**", Text, NotYet, ""),
+    flag("providers.file.**", Text, NotYet, ""),
+    flag("providers.swarm", Switch, NotYet, ""),
+    flag("providers.swarm.**", Text, NotYet, ""),
+    flag(
+        "configFile",
+        Text,
+        Gone("the static configuration is given by flags only"),
+        "",
+    ),
+    flag(
+        "pilot.**",
+        Text,
+        Gone("Traefik Pilot does not exist any more; remove it"),
+        "",
+    ),
+    flag("experimental.**", Text, NotYet, ""),
+];
+
+/// A flag's row, and the names that stand for its `*`.
+pub(super) fn find(name: &str) -> Option<(&'static Flag, Vec<String>)> {
+    let written: Vec<&str> = name.split('.').collect();
+    FLAGS
+        .iter()
+        .find_map(|flag| Some((flag, fit(flag.path, &written)?)))
+}
+
+/// The names that stand for `*` if the path fits.
+fn fit(path: &str, written: &[&str]) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    let mut written = written.iter();
+    for part in path.split('.') {
+        if part == "**" {
+            return written.next().map(|_| names);
+        }
+        let word = written.next()?;
+        if part == "*" {
+            names.push((*word).to_owned());
+        } else if !part.eq_ignore_ascii_case(word) {
+            return None;
+        }
+    }
+    if written.next().is_some() || names.iter().any(String::is_empty) {
+        None
+    } else {
+        Some(names)
+    }
+}
+
+/// The known flag that is nearest to what was written, with the user's names in it.
+pub(super) fn nearest(name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    let words: Vec<&str> = name.split('.').collect();
+    FLAGS
+        .iter()
+        .filter(|flag| matches!(flag.effect, Full) && !flag.path.contains("**"))
+        .map(|flag| {
+            let path: Vec<&str> = flag
+                .path
+                .split('.')
+                .enumerate()
+                .map(|(at, part)| match words.get(at) {
+                    Some(word) if part == "*" => word,
+                    _ if part == "*" => "NAME",
+                    _ => part,
+                })
+                .collect();
+            let path = path.join(".");
+            (
+                strsim::damerau_levenshtein(&path.to_lowercase(), &lower),
+                path,
+            )
+        })
+        .filter(|(distance, path)| *distance <= 3.max(path.len() / 3))
+        .min()
+        .map(|(_, path)| path)
+}
+
+/// The text of `--help`.
+pub(super) fn help() -> String {
+    let mut text = "\
+fairway-control: watches Docker, compiles Traefik-style labels, pushes routing to the proxies
+
+Usage: fairway-control [FLAGS]
+       fairway-control healthcheck [FLAGS]   ask the /ping of a control plane with these flags
+       fairway-control version
+
+Flags (case does not matter; --name=value, and --name value unless it is true or false):
+"
+    .to_owned();
+    for flag in FLAGS.iter().filter(|flag| !flag.help.is_empty()) {
+        let path = flag.path.replace('*', "NAME");
+        text.push_str(&format!("  --{path}\n        {}\n", flag.help));
+    }
+    text
+}

@@ -1,0 +1,320 @@
+//! One container in, what it declares out: labels, with what was left unsaid
+//! generated and linked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::address::{self, Trouble};
+use super::default_rule::Subject;
+use super::site::Site;
+use super::{Container, DockerOptions};
+use crate::label::{Labels, RouterLabels, ServiceLabels};
+use crate::model::{Diagnostic, Middleware, ObjectId, ObjectKind, Router, Server, Severity};
+
+/// What one container declares.
+#[derive(Debug)]
+pub(super) struct Declaration<'a> {
+    pub(super) container: &'a Container,
+    pub(super) routers: BTreeMap<String, Router>,
+    pub(super) services: BTreeMap<String, Offer>,
+    pub(super) middlewares: &'a BTreeMap<String, Middleware>,
+    pub(super) rejected: BTreeMap<ObjectId, String>,
+}
+
+/// What a container brings to a service.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Offer {
+    pub(super) pass_host_header: bool,
+    /// Its server, or why it has none.
+    pub(super) server: Result<Server, String>,
+}
+
+/// Reads the declaration of a container that takes part.
+pub(super) fn declare<'a>(
+    container: &'a Container,
+    site: &Site<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Declaration<'a> {
+    let decoded = &container.decoded;
+    diagnostics.extend(decoded.diagnostics.iter().cloned());
+    let mut declaration = Declaration {
+        container,
+        routers: BTreeMap::new(),
+        services: BTreeMap::new(),
+        middlewares: &decoded.labels.middlewares,
+        rejected: decoded.labels.rejected.clone(),
+    };
+    if decoded.labels.wants_http() {
+        let labels = &decoded.labels;
+        let mut build = Build {
+            labels,
+            site,
+            base: container.base_name(),
+            declaration,
+            diagnostics,
+        };
+        build.routers();
+        build.services();
+        declaration = build.declaration;
+    }
+    declaration
+}
+
+struct Build<'b, 'a> {
+    labels: &'a Labels,
+    site: &'b Site<'b>,
+    /// Name of what is generated.
+    base: String,
+    declaration: Declaration<'a>,
+    diagnostics: &'b mut Vec<Diagnostic>,
+}
+
+impl Build<'_, '_> {
+    fn routers(&mut self) {
+        let services = self.service_names();
+        if self.labels.has_routers() {
+            for (name, labels) in &self.labels.routers {
+                match self.router(name, labels, &services) {
+                    Ok(router) => {
+                        self.declaration.routers.insert(name.clone(), router);
+                    }
+                    Err(reason) => self.reject(name, reason),
+                }
+            }
+        } else if services.len() > 1 {
+            self.tell(
+                Severity::Warning,
+                format!(
+                    "{} are declared and no router leads to them",
+                    list(&services)
+                ),
+                "declare a router, as in traefik.http.routers.NAME.service=SERVICE".to_owned(),
+            );
+        } else if !self.options().default_rule.is_empty() {
+            self.generated_router(&services);
+        }
+    }
+
+    /// The services a router without one may be linked to.
+    fn service_names(&self) -> BTreeSet<String> {
+        if !self.labels.has_services() {
+            return BTreeSet::from([self.base.clone()]);
+        }
+        let rejected = self
+            .labels
+            .rejected
+            .keys()
+            .filter(|id| id.kind == ObjectKind::Service);
+        self.labels
+            .services
+            .keys()
+            .chain(rejected.map(|id| &id.name))
+            .cloned()
+            .collect()
+    }
+
+    fn generated_router(&mut self, services: &BTreeSet<String>) {
+        let name = self.base.clone();
+        match self.router(&name, &RouterLabels::default(), services) {
+            Ok(router) => {
+                self.declaration.routers.insert(name, router);
+            }
+            Err((message, suggestion)) => self.tell(Severity::Warning, message, suggestion),
+        }
+    }
+
+    fn router(
+        &self,
+        name: &str,
+        labels: &RouterLabels,
+        services: &BTreeSet<String>,
+    ) -> Result<Router, (String, String)> {
+        let (rule, rule_generated) = match labels.rule.as_deref().filter(|rule| !rule.is_empty()) {
+            Some(rule) => (rule.to_owned(), false),
+            None => (self.default_rule(name)?, true),
+        };
+        let service = match &labels.service {
+            Some(service) if !service.is_empty() => service.clone(),
+            _ => only(services).ok_or_else(|| {
+                (
+                    format!(
+                        "router {name} names no service, and there are {}",
+                        list(services)
+                    ),
+                    format!("name one with traefik.http.routers.{name}.service"),
+                )
+            })?,
+        };
+        Ok(Router {
+            rule,
+            rule_generated,
+            entry_points: labels.entry_points.clone(),
+            middlewares: labels.middlewares.clone(),
+            service,
+            priority: labels.priority,
+        })
+    }
+
+    fn default_rule(&self, router: &str) -> Result<String, (String, String)> {
+        let container = self.declaration.container;
+        let subject = Subject {
+            name: &self.base,
+            container_name: &container.name,
+            labels: &container.labels,
+        };
+        let suggestion = || format!("give it one with traefik.http.routers.{router}.rule");
+        let rule = &self.options().default_rule;
+        if rule.is_empty() {
+            return Err((
+                format!("router {router} has no rule, and there is no default rule"),
+                suggestion(),
+            ));
+        }
+        rule.apply(&subject).map_err(|error| {
+            let message =
+                format!("router {router} has no rule, and the default rule failed: {error}");
+            (message, suggestion())
+        })
+    }
+
+    fn services(&mut self) {
+        if self.labels.has_services() {
+            for (name, labels) in &self.labels.services {
+                let offer = self.offer(name, labels);
+                if let Err(Some(trouble)) = &offer {
+                    self.tell_trouble(name, trouble, Severity::Error);
+                }
+                self.insert(name.clone(), labels, offer);
+            }
+            return;
+        }
+        let name = self.base.clone();
+        let labels = ServiceLabels::default();
+        let offer = self.offer(&name, &labels);
+        if let Err(Some(trouble)) = &offer {
+            if !self.is_used(&name) {
+                return;
+            }
+            // Nothing was asked for: a container that merely exists is no error.
+            let asked = self.labels.has_routers() || self.labels.has_middlewares();
+            let severity = if asked {
+                Severity::Error
+            } else {
+                Severity::Warning
+            };
+            self.tell_trouble(&name, trouble, severity);
+        }
+        self.insert(name, &labels, offer);
+    }
+
+    fn is_used(&self, service: &str) -> bool {
+        self.declaration.routers.values().any(|router| {
+            router.service == service || router.service.strip_suffix("@docker") == Some(service)
+        })
+    }
+
+    /// The container's server in a service, or why there is none; no trouble if
+    /// it is only unfit to serve now.
+    fn offer(&mut self, service: &str, labels: &ServiceLabels) -> Result<Server, Option<Trouble>> {
+        let container = self.declaration.container;
+        if container.unfit().is_some() {
+            return Err(None);
+        }
+        let port_label = format!("traefik.http.services.{service}.loadbalancer.server.port");
+        let port = labels.port.as_deref();
+        let address = address::server(container, self.site, port, &port_label, self.diagnostics)
+            .map_err(Some)?;
+        let weight = labels.weight.unwrap_or(1);
+        let Some(weight) = u32::try_from(weight).ok().filter(|weight| *weight > 0) else {
+            let label = format!("traefik.http.services.{service}.loadbalancer.server.weight");
+            return Err(Some(Trouble {
+                message: format!(
+                    "the weight {weight} gives container {} no requests",
+                    container.name
+                ),
+                suggestion: "use a weight of at least 1".to_owned(),
+                label: Some(label),
+            }));
+        };
+        Ok(Server {
+            id: format!("{}/{}/{address}", container.id, container.started),
+            scheme: labels.scheme.unwrap_or_default(),
+            address: address.to_string(),
+            weight,
+            container: container.name.clone(),
+        })
+    }
+
+    fn insert(
+        &mut self,
+        name: String,
+        labels: &ServiceLabels,
+        offer: Result<Server, Option<Trouble>>,
+    ) {
+        let container = self.declaration.container;
+        let server = offer.map_err(|trouble| match trouble {
+            Some(trouble) => trouble.message,
+            None => container.unfit().unwrap_or_default(),
+        });
+        let offer = Offer {
+            pass_host_header: labels.pass_host_header,
+            server,
+        };
+        self.declaration.services.insert(name, offer);
+    }
+
+    fn reject(&mut self, router: &str, (message, suggestion): (String, String)) {
+        let id = ObjectId::router(router);
+        self.diagnostics.push(
+            Diagnostic::error(message.clone(), suggestion)
+                .container(&self.declaration.container.name)
+                .object(id.clone()),
+        );
+        self.declaration.rejected.insert(id, message);
+    }
+
+    fn tell(&mut self, severity: Severity, message: String, suggestion: String) {
+        self.diagnostics.push(
+            diagnostic(severity, message, suggestion).container(&self.declaration.container.name),
+        );
+    }
+
+    fn tell_trouble(&mut self, service: &str, trouble: &Trouble, severity: Severity) {
+        let Trouble {
+            message,
+            suggestion,
+            label,
+        } = trouble.clone();
+        let told = diagnostic(severity, message, suggestion)
+            .container(&self.declaration.container.name)
+            .object(ObjectId::service(service));
+        self.diagnostics.push(match label {
+            Some(label) => told.label(label),
+            None => told,
+        });
+    }
+
+    fn options(&self) -> &DockerOptions {
+        self.site.options
+    }
+}
+
+fn diagnostic(severity: Severity, message: String, suggestion: String) -> Diagnostic {
+    match severity {
+        Severity::Warning => Diagnostic::warning(message, suggestion),
+        Severity::Error => Diagnostic::error(message, suggestion),
+    }
+}
+
+/// The only item, if there is exactly one.
+fn only(names: &BTreeSet<String>) -> Option<String> {
+    if names.len() == 1 {
+        names.first().cloned()
+    } else {
+        None
+    }
+}
+
+fn list(services: &BTreeSet<String>) -> String {
+    let names: Vec<_> = services.iter().map(String::as_str).collect();
+    format!("services {}", names.join(", "))
+}

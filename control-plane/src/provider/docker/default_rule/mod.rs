@@ -1,0 +1,251 @@
+//! `--providers.docker.defaultRule`: a template that makes the rule of a router
+//! that has none.
+//!
+//! The language is the part of Go's `text/template` that such rules use: fields,
+//! pipelines, `if`/`else if`/`else`, `index`, comparisons and the common string
+//! functions of sprig. What is outside it (`range`, variables, …) is refused when
+//! the template is read, at start, by name.
+
+mod function;
+mod lexer;
+mod parser;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use parser::Node;
+
+/// Traefik's default: the name is the host.
+const DEFAULT_RULE: &str = "Host(`{{ normalize .Name }}`)";
+
+/// A template that was read without mistakes.
+#[derive(Clone)]
+pub struct DefaultRule {
+    text: String,
+    nodes: Vec<Node>,
+}
+
+/// Why a template cannot be used, or gave no rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DefaultRuleError(String);
+
+/// What a template can see of a container.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject<'a> {
+    /// `.Name`
+    pub(super) name: &'a str,
+    /// `.ContainerName`
+    pub(super) container_name: &'a str,
+    /// `.Labels`
+    pub(super) labels: &'a BTreeMap<String, String>,
+}
+
+/// A value while a template runs.
+#[derive(Clone, Debug, PartialEq)]
+enum Value<'a> {
+    Text(String),
+    Number(i64),
+    Bool(bool),
+    List(Vec<String>),
+    Labels(&'a BTreeMap<String, String>),
+    /// A label that is absent, read as a field.
+    Nothing,
+}
+
+impl DefaultRule {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// The first thing in it that is not understood.
+    pub fn parse(text: &str) -> Result<Self, DefaultRuleError> {
+        let nodes = parser::parse(lexer::scan(text)?)?;
+        Ok(Self {
+            text: text.to_owned(),
+            nodes,
+        })
+    }
+
+    /// The template makes no rule for anybody.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    /// The rule of a container.
+    pub(super) fn apply(&self, subject: &Subject<'_>) -> Result<String, DefaultRuleError> {
+        let mut rule = String::new();
+        parser::render(&self.nodes, subject, &mut rule)?;
+        if rule.trim().is_empty() {
+            return Err(DefaultRuleError("it gives an empty rule".to_owned()));
+        }
+        Ok(rule)
+    }
+}
+
+impl Default for DefaultRule {
+    fn default() -> Self {
+        let name = parser::Expr::Call {
+            name: "normalize".to_owned(),
+            args: vec![parser::Expr::Field(vec!["Name".to_owned()])],
+        };
+        let nodes = vec![
+            Node::Text("Host(`".to_owned()),
+            Node::Print(name),
+            Node::Text("`)".to_owned()),
+        ];
+        Self {
+            text: DEFAULT_RULE.to_owned(),
+            nodes,
+        }
+    }
+}
+
+impl fmt::Debug for DefaultRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DefaultRule").field(&self.text).finish()
+    }
+}
+
+impl PartialEq for DefaultRule {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Value<'_> {
+    /// Go's notion of truth: neither empty, zero nor absent.
+    fn is_true(&self) -> bool {
+        match self {
+            Self::Text(text) => !text.is_empty(),
+            Self::Number(number) => *number != 0,
+            Self::Bool(truth) => *truth,
+            Self::List(items) => !items.is_empty(),
+            Self::Labels(labels) => !labels.is_empty(),
+            Self::Nothing => false,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Number(_) => "a number",
+            Self::Bool(_) => "a truth value",
+            Self::List(_) => "a list",
+            Self::Labels(_) => "the labels",
+            Self::Nothing => "an absent label",
+        }
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Bool(truth) => write!(f, "{truth}"),
+            Self::List(items) => write!(f, "[{}]", items.join(" ")),
+            Self::Labels(labels) => write!(f, "map{labels:?}"),
+            Self::Nothing => f.write_str("<no value>"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(template: &str) -> Result<String, String> {
+        let labels = [("traefik.domain", "foo.bar"), ("tier", "web")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        let subject = Subject {
+            name: "web-shop",
+            container_name: "shop_web_1",
+            labels: &labels,
+        };
+        DefaultRule::parse(template)
+            .and_then(|rule| rule.apply(&subject))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_default_is_what_reading_it_gives() {
+        let read = DefaultRule::parse(DEFAULT_RULE).unwrap();
+        assert_eq!(read.nodes, DefaultRule::default().nodes);
+    }
+
+    #[test]
+    fn templates_make_rules() {
+        for (template, expected) in [
+            ("Host(`foo.bar`)", "Host(`foo.bar`)"),
+            ("Host(`{{ normalize .Name }}`)", "Host(`web-shop`)"),
+            (
+                "Host(`{{.ContainerName}}.local`)",
+                "Host(`shop_web_1.local`)",
+            ),
+            (
+                "Host(`{{ normalize .ContainerName }}`)",
+                "Host(`shop-web-1`)",
+            ),
+            (
+                "Host(\"{{ .Name }}.{{ index .Labels \"traefik.domain\" }}\")",
+                "Host(\"web-shop.foo.bar\")",
+            ),
+            ("Host(`{{ index .Labels \"absent\" }}x`)", "Host(`x`)"),
+            ("Host(`{{ .Labels.tier }}`)", "Host(`web`)"),
+            ("Host(`{{ .Labels.absent }}`)", "Host(`<no value>`)"),
+            (
+                "Host(`{{ .Name | upper | replace \"-\" \".\" }}`)",
+                "Host(`WEB.SHOP`)",
+            ),
+            ("Host(`{{ trimPrefix `web-` .Name }}`)", "Host(`shop`)"),
+            (
+                "Host(`{{ printf \"%s.%s\" .Name (index .Labels \"tier\") }}`)",
+                "Host(`web-shop.web`)",
+            ),
+            (
+                "Host(`{{ index .Labels \"absent\" | default .Name }}`)",
+                "Host(`web-shop`)",
+            ),
+            (
+                "{{ if eq (index .Labels \"tier\") \"web\" }}Host(`w`){{ else }}Host(`x`){{ end }}",
+                "Host(`w`)",
+            ),
+            (
+                "{{ if .Labels.absent }}a{{ else if .Name }}b{{ else }}c{{ end }}",
+                "b",
+            ),
+            (
+                "{{ if and .Name (not .Labels.absent) -}}  yes  {{- end }}",
+                "yes",
+            ),
+            ("{{/* a comment */}}Host(`a`)", "Host(`a`)"),
+            ("Host(`{{ splitList \"-\" .Name | first }}`)", "Host(`web`)"),
+            (
+                "Host(`{{ (splitList \"-\" .Name) | join \".\" }}`)",
+                "Host(`web.shop`)",
+            ),
+        ] {
+            assert_eq!(apply(template).as_deref(), Ok(expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (template, part) in [
+            ("Host(`{{ .Name `)", "is not closed"),
+            ("Host(`{{ .Toto }}`)", "there is no .Toto"),
+            ("Host(`{{ normalise .Name }}`)", "did you mean normalize"),
+            ("{{ range .Labels }}x{{ end }}", "range is not available"),
+            ("{{ if .Name }}x", "no {{ end }}"),
+            ("{{ end }}", "without {{ if }}"),
+            ("{{ $x := 1 }}", "variables are not available"),
+            ("{{ upper }}", "upper takes"),
+            ("{{ \"\" }}", "empty rule"),
+            ("{{ .Name \"x\" }}", "takes no arguments"),
+        ] {
+            let error = apply(template).unwrap_err();
+            assert!(error.contains(part), "{template}: {error}");
+        }
+    }
+}

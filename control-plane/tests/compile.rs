@@ -1,0 +1,292 @@
+//! From declared objects to what proxies get: what is resolved, what is rejected,
+//! and what is said about it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fairway_control::compile::{Compiled, Input, Outcome, compile};
+use fairway_control::config::{EntryPointOptions, ServersTransport};
+use fairway_control::middleware::{AddPrefix, Chain};
+use fairway_control::model::{
+    Declared, DynamicConfig, Middleware, ObjectId, ProviderState, Router, Scheme, Server, Service,
+};
+use fairway_proto::discovery::v1 as wire;
+use fairway_proto::discovery::v1::resource::Spec;
+
+fn declared<T>(value: T) -> Declared<T> {
+    Declared { value, containers: vec!["web-1".into()] }
+}
+
+fn router(rule: &str, middlewares: &[&str], service: &str) -> Declared<Router> {
+    declared(Router {
+        rule: rule.into(),
+        rule_generated: false,
+        entry_points: Vec::new(),
+        middlewares: middlewares.iter().map(ToString::to_string).collect(),
+        service: service.into(),
+        priority: 0,
+    })
+}
+
+fn service() -> Declared<Service> {
+    let server = Server {
+        id: "id".into(),
+        scheme: Scheme::Http,
+        address: "10.0.0.2:80".into(),
+        weight: 1,
+        container: "web-1".into(),
+    };
+    declared(Service { servers: vec![server], pass_host_header: true, unavailable: None })
+}
+
+fn chain(parts: &[&str]) -> Declared<Middleware> {
+    let middlewares = parts.iter().map(ToString::to_string).collect();
+    declared(Middleware::Chain(Chain { middlewares }))
+}
+
+fn prefix(prefix: &str) -> Declared<Middleware> {
+    declared(Middleware::AddPrefix(AddPrefix { prefix: prefix.into() }))
+}
+
+/// A configuration with one service `web`, changed by `change`.
+fn docker(change: impl FnOnce(&mut DynamicConfig)) -> DynamicConfig {
+    let mut config = DynamicConfig::default();
+    config.services.insert("web".into(), service());
+    change(&mut config);
+    config
+}
+
+fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
+    let entry_points: BTreeMap<_, _> = [("web", ":80"), ("traefik", ":8080")]
+        .map(|(name, address)| {
+            let options = EntryPointOptions { address: address.into(), ..Default::default() };
+            (name.to_owned(), options)
+        })
+        .into();
+    let states = providers.into_iter().map(|(name, config)| {
+        (name.to_owned(), Arc::new(ProviderState { config, diagnostics: Vec::new() }))
+    });
+    compile(Input {
+        entry_points: &entry_points,
+        closed_entry_points: &BTreeMap::from([("websecure".into(), "TLS is not there".into())]),
+        servers_transport: &ServersTransport::default(),
+        providers: &states.collect(),
+    })
+}
+
+fn sent_router(compiled: &Compiled, name: &str) -> Option<wire::Router> {
+    compiled.resources.iter().find_map(|resource| match &resource.spec {
+        Some(Spec::Router(router)) if resource.id.as_ref()?.name == name => Some(router.clone()),
+        _ => None,
+    })
+}
+
+/// The only finding: its label and its two sentences.
+fn finding(compiled: &Compiled) -> (&str, &str, &str) {
+    let [finding] = &compiled.diagnostics[..] else { panic!("{:#?}", compiled.diagnostics) };
+    let diagnostic = &finding.diagnostic;
+    assert_eq!(diagnostic.container.as_deref(), Some("web-1"));
+    (diagnostic.label.as_deref().unwrap_or(""), &diagnostic.message, &diagnostic.suggestion)
+}
+
+#[test]
+fn a_router_gets_default_entry_points_its_priority_and_qualified_names() {
+    let config = docker(|config| {
+        config.middlewares.insert("p".into(), prefix("/p"));
+        config.routers.insert("r".into(), router("Host(`a.test`)", &["p"], "web"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    let sent = sent_router(&compiled, "r@docker").expect("the router is sent");
+    assert_eq!(sent.entry_points, ["web"], "the control plane's own is not a default");
+    assert_eq!(sent.priority, 14);
+    assert_eq!((sent.middlewares, sent.service), (vec!["p@docker".into()], "web@docker".into()));
+    assert_eq!(sent.loop_guard, "");
+    assert_eq!(compiled.routers["r@docker"].outcome, Outcome::Routed);
+    let user = "r@docker".to_owned();
+    assert!(compiled.services["web@docker"].used_by.contains(&user));
+    assert!(compiled.middlewares["p@docker"].used_by.contains(&user));
+    assert!(compiled.diagnostics.is_empty());
+}
+
+#[test]
+fn a_router_with_a_generated_rule_has_a_loop_guard() {
+    let config = docker(|config| {
+        let mut router = router("Host(`a.test`)", &[], "web");
+        router.value.rule_generated = true;
+        config.routers.insert("r".into(), router);
+    });
+    let sent = sent_router(&compiled(vec![("docker", config)]), "r@docker");
+    let guard = sent.expect("the router is sent").loop_guard;
+    assert!(!guard.is_empty() && guard.bytes().all(|byte| byte.is_ascii_hexdigit()), "{guard}");
+}
+
+#[test]
+fn chains_are_flattened_across_providers_and_do_not_travel() {
+    let file = DynamicConfig {
+        middlewares: BTreeMap::from([
+            ("both".into(), chain(&["inner", "a@docker"])),
+            ("inner".into(), prefix("/inner")),
+        ]),
+        ..DynamicConfig::default()
+    };
+    let config = docker(|config| {
+        config.middlewares.insert("a".into(), prefix("/a"));
+        config.middlewares.insert("outer".into(), chain(&["a", "both@file"]));
+        config.routers.insert("r".into(), router("Path(`/`)", &["outer"], "web"));
+    });
+    let compiled = compiled(vec![("docker", config), ("file", file)]);
+    let sent = sent_router(&compiled, "r@docker").expect("the router is sent");
+    assert_eq!(sent.middlewares, ["a@docker", "inner@file", "a@docker"]);
+    let middlewares =
+        compiled.resources.iter().filter(|r| matches!(r.spec, Some(Spec::Middleware(_))));
+    assert_eq!(middlewares.count(), 2);
+}
+
+#[test]
+fn a_chain_that_contains_itself_rejects_its_routers() {
+    let config = docker(|config| {
+        config.middlewares.insert("a".into(), chain(&["b"]));
+        config.middlewares.insert("b".into(), chain(&["a"]));
+        config.routers.insert("r".into(), router("Path(`/`)", &["a"], "web"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    assert!(sent_router(&compiled, "r@docker").is_none());
+    assert_eq!(
+        finding(&compiled),
+        (
+            "traefik.http.routers.r.middlewares",
+            "middleware a@docker contains itself: a@docker -> b@docker -> a@docker",
+            "take one of them out of its chain",
+        )
+    );
+}
+
+#[test]
+fn a_misspelt_middleware_rejects_the_router_and_is_named() {
+    let config = docker(|config| {
+        config.middlewares.insert("replacepath".into(), prefix("/p"));
+        config.routers.insert("r".into(), router("Path(`/`)", &["replacpath"], "web"));
+        config.routers.insert("other".into(), router("Path(`/x`)", &[], "web"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    assert!(sent_router(&compiled, "r@docker").is_none(), "never served without its middleware");
+    assert!(sent_router(&compiled, "other@docker").is_some(), "the other router lives");
+    assert_eq!(compiled.routers["r@docker"].outcome, Outcome::Rejected);
+    assert_eq!(
+        finding(&compiled),
+        (
+            "traefik.http.routers.r.middlewares",
+            "middleware replacpath@docker does not exist",
+            "did you mean replacepath@docker?",
+        )
+    );
+}
+
+#[test]
+fn a_rejected_middleware_rejects_the_router() {
+    let config = docker(|config| {
+        config.rejected.insert(ObjectId::middleware("auth"), declared("not available".into()));
+        config.routers.insert("r".into(), router("Path(`/`)", &["auth"], "web"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    assert!(sent_router(&compiled, "r@docker").is_none());
+    assert_eq!(finding(&compiled).1, "middleware auth@docker is rejected");
+    assert_eq!(compiled.middlewares["auth@docker"].outcome, Outcome::Rejected);
+}
+
+#[test]
+fn a_rejected_service_keeps_its_routers_which_answer_503_with_the_reason() {
+    let config = docker(|config| {
+        config.rejected.insert(ObjectId::service("api"), declared("no port".into()));
+        config.routers.insert("r".into(), router("Path(`/`)", &[], "api"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    assert!(sent_router(&compiled, "r@docker").is_some());
+    assert_eq!(compiled.routers["r@docker"].outcome, Outcome::Degraded);
+    let reason = compiled.resources.iter().find_map(|resource| match &resource.spec {
+        Some(Spec::Service(service)) if service.servers.is_empty() => {
+            Some(service.unavailable_reason.as_str())
+        }
+        _ => None,
+    });
+    assert_eq!(reason, Some("no port"));
+}
+
+#[test]
+fn entry_points_that_do_not_exist_are_named_with_what_would_work() {
+    let wanting = |wanted: &[&str]| {
+        docker(|config| {
+            let mut router = router("Path(`/`)", &[], "web");
+            router.value.entry_points = wanted.iter().map(ToString::to_string).collect();
+            config.routers.insert("r".into(), router);
+        })
+    };
+    let label = "traefik.http.routers.r.entrypoints";
+    let none = compiled(vec![("docker", wanting(&["http"]))]);
+    assert!(sent_router(&none, "r@docker").is_none());
+    assert_eq!(
+        finding(&none),
+        (
+            label,
+            "none of the router's entry points exists: http",
+            "use web, or start the control plane with --entrypoints.http.address=:PORT",
+        )
+    );
+    let some = compiled(vec![("docker", wanting(&["web", "wob"]))]);
+    let sent = sent_router(&some, "r@docker").expect("it works on the other");
+    assert_eq!(sent.entry_points, ["web"]);
+    assert_eq!(some.routers["r@docker"].outcome, Outcome::Degraded);
+    assert_eq!(
+        finding(&some),
+        (label, "entry point wob is not there; the router works on web", "did you mean web?")
+    );
+    let closed = compiled(vec![("docker", wanting(&["websecure"]))]);
+    assert_eq!(
+        finding(&closed),
+        (label, "entry point websecure is closed: TLS is not there", "use web")
+    );
+}
+
+#[test]
+fn a_service_that_does_not_exist_rejects_the_router() {
+    let config = docker(|config| {
+        config.routers.insert("r".into(), router("Path(`/`)", &[], "wep"));
+        config.routers.insert("page".into(), router("Path(`/api`)", &[], "api@internal"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    let said: Vec<_> = compiled.diagnostics.iter().map(|finding| &finding.diagnostic).collect();
+    assert_eq!(said.len(), 2);
+    assert_eq!(said[0].message, "service api@internal is not available on proxies");
+    assert_eq!(said[1].message, "service wep@docker does not exist");
+    assert_eq!(said[1].suggestion, "did you mean web@docker?");
+}
+
+#[test]
+fn a_rule_that_does_not_parse_costs_its_router_alone() {
+    let config = docker(|config| {
+        config.routers.insert("bad".into(), router("Host(`a.test`", &[], "web"));
+        config.routers.insert("good".into(), router("Host(`b.test`)", &[], "web"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    assert!(sent_router(&compiled, "bad@docker").is_none());
+    assert!(sent_router(&compiled, "good@docker").is_some());
+    let (label, message, _) = finding(&compiled);
+    assert_eq!(label, "traefik.http.routers.bad.rule");
+    assert!(message.starts_with("rule `Host(`a.test`` does not parse: column "), "{message}");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let make = || {
+        compiled(vec![(
+            "docker",
+            docker(|config| {
+                for name in ["b", "a", "c"] {
+                    let rule = format!("Path(`/{name}`)");
+                    config.routers.insert(name.into(), router(&rule, &[], "web"));
+                }
+            }),
+        )])
+    };
+    assert_eq!(make(), make());
+}

@@ -1,0 +1,220 @@
+//! What happens to a request between its route and its server.
+//!
+//! Outermost first on the way in, innermost first on the way out. A middleware is
+//! built once from its message and is immutable; it reads and writes the [`Head`],
+//! never the body. One file for each kind, named as the label names it.
+
+mod add_prefix;
+mod headers;
+mod redirect_scheme;
+mod replace_path;
+mod replace_path_regex;
+mod strip_prefix;
+mod strip_prefix_regex;
+
+use bytes::Bytes;
+use fairway_proto::discovery::v1 as wire;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use self::add_prefix::AddPrefix;
+use self::headers::Headers;
+use self::redirect_scheme::RedirectScheme;
+use self::replace_path::ReplacePath;
+use self::replace_path_regex::ReplacePathRegex;
+use self::strip_prefix::StripPrefix;
+use self::strip_prefix_regex::StripPrefixRegex;
+use crate::proxy::head::{Head, PathError};
+use crate::routing::regexp::RegexpError;
+
+/// One middleware, ready to run.
+#[derive(Debug)]
+pub(crate) struct Middleware {
+    name: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    AddPrefix(AddPrefix),
+    StripPrefix(StripPrefix),
+    StripPrefixRegex(StripPrefixRegex),
+    ReplacePath(ReplacePath),
+    ReplacePathRegex(ReplacePathRegex),
+    RedirectScheme(RedirectScheme),
+    Headers(Headers),
+}
+
+/// How a request goes on after a middleware.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// To the next middleware, or to the service.
+    Continue,
+    /// Nowhere: this is the answer. The middlewares that saw the request still see it.
+    Respond(Answer),
+}
+
+/// A complete answer made by a middleware.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// Stable reason code: `redirect`, `unclean_path`, `bad_request`, `internal`.
+    pub(crate) reason: &'static str,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why a middleware cannot be built.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MiddlewareError {
+    /// Sent by a control plane that knows more kinds.
+    #[error("this proxy does not know this kind of middleware")]
+    Unknown,
+    #[error("`{option}` is required")]
+    Required { option: &'static str },
+    #[error("`{option}`: {source}")]
+    Path {
+        option: &'static str,
+        source: PathError,
+    },
+    #[error("`regex`: {0}")]
+    Regexp(#[from] RegexpError),
+    #[error("`scheme`: `{0}` is not the scheme of a URL")]
+    Scheme(String),
+    #[error("`port`: `{0}` is not a port")]
+    Port(String),
+    #[error("`{0}` is not the name of a header")]
+    HeaderName(String),
+    #[error("the value of the header `{name}` has characters that may not stand in one")]
+    HeaderValue { name: String },
+}
+
+impl Middleware {
+    /// From the resource of this name.
+    pub(crate) fn build(name: &str, spec: &wire::Middleware) -> Result<Self, MiddlewareError> {
+        use wire::middleware::Kind as Wire;
+
+        let kind = match spec.kind.as_ref().ok_or(MiddlewareError::Unknown)? {
+            Wire::AddPrefix(spec) => Kind::AddPrefix(AddPrefix::build(spec)?),
+            Wire::StripPrefix(spec) => Kind::StripPrefix(StripPrefix::build(spec)?),
+            Wire::StripPrefixRegex(spec) => Kind::StripPrefixRegex(StripPrefixRegex::build(spec)?),
+            Wire::ReplacePath(spec) => Kind::ReplacePath(ReplacePath::build(spec)?),
+            Wire::ReplacePathRegex(spec) => Kind::ReplacePathRegex(ReplacePathRegex::build(spec)?),
+            Wire::RedirectScheme(spec) => Kind::RedirectScheme(RedirectScheme::build(spec)?),
+            Wire::Headers(spec) => Kind::Headers(Headers::build(spec)?),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            kind,
+        })
+    }
+
+    /// Qualified name: `strip@docker`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// On the way in, outermost first.
+    pub(crate) fn on_request(&self, head: &mut Head) -> Flow {
+        match &self.kind {
+            Kind::AddPrefix(add_prefix) => add_prefix.on_request(head),
+            Kind::StripPrefix(strip_prefix) => strip_prefix.on_request(head),
+            Kind::StripPrefixRegex(strip_prefix) => strip_prefix.on_request(head),
+            Kind::ReplacePath(replace_path) => replace_path.on_request(head),
+            Kind::ReplacePathRegex(replace_path) => replace_path.on_request(head),
+            Kind::RedirectScheme(redirect_scheme) => redirect_scheme.on_request(head),
+            Kind::Headers(headers) => headers.on_request(head),
+        }
+    }
+
+    /// On the way out, innermost first, for every answer to a request that passed
+    /// [`Middleware::on_request`], whoever made it.
+    pub(crate) fn on_response(&self, response: &mut http::response::Parts) {
+        match &self.kind {
+            Kind::Headers(headers) => headers.on_response(response),
+            Kind::AddPrefix(_)
+            | Kind::StripPrefix(_)
+            | Kind::StripPrefixRegex(_)
+            | Kind::ReplacePath(_)
+            | Kind::ReplacePathRegex(_)
+            | Kind::RedirectScheme(_) => {}
+        }
+    }
+}
+
+impl Answer {
+    /// The path that a middleware made is not one it may pass on: read again by a
+    /// server it could mean another.
+    fn unclean_path() -> Self {
+        Self::text(StatusCode::BAD_REQUEST, "unclean_path", "Bad Request\n")
+    }
+
+    fn text(status: StatusCode, reason: &'static str, body: &'static str) -> Self {
+        let mut headers = HeaderMap::with_capacity(2);
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.insert(header::CONTENT_TYPE, text);
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        Self {
+            status,
+            reason,
+            headers,
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::middleware::Kind as Wire;
+
+    use super::*;
+    use crate::proxy::head::tests::head;
+
+    /// Runs middlewares over `GET target` as the request path does.
+    pub(super) fn run(kinds: impl IntoIterator<Item = Wire>, head: &mut Head) -> Option<Answer> {
+        kinds
+            .into_iter()
+            .find_map(|kind| match build(kind).unwrap().on_request(head) {
+                Flow::Continue => None,
+                Flow::Respond(answer) => Some(answer),
+            })
+    }
+
+    pub(super) fn build(kind: Wire) -> Result<Middleware, MiddlewareError> {
+        Middleware::build("m@docker", &wire::Middleware { kind: Some(kind) })
+    }
+
+    pub(super) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
+        let values = headers.get_all(name).iter();
+        values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_not_built() {
+        let error = Middleware::build("m@docker", &wire::Middleware { kind: None }).unwrap_err();
+        assert_eq!(error, MiddlewareError::Unknown);
+    }
+
+    #[test]
+    fn middlewares_work_on_what_the_ones_before_them_made() {
+        let strip = wire::StripPrefix {
+            prefixes: vec!["/api".to_owned()],
+        };
+        let add = wire::AddPrefix {
+            prefix: "/v2".to_owned(),
+        };
+        for (target, expected) in [("/api/flats", "/v2/flats"), ("/api", "/v2")] {
+            let mut head = head("h", target);
+            let chain = [
+                Wire::StripPrefix(strip.clone()),
+                Wire::AddPrefix(add.clone()),
+            ];
+            assert!(run(chain, &mut head).is_none());
+            assert_eq!(head.path, expected);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Why the proxy answers by itself: one status, one stable reason code, one body.
+//!
+//! Every way a request can end without an origin's response is a [`ProxyError`].
+//! [`Reason`] is what logs and metrics carry; its strings never change.
+//! Answers of middlewares (redirects) carry a [`Reason`] too, but are no errors.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::response::Parts;
+use http::{HeaderValue, Response, StatusCode};
+
+use super::head::PathError;
+
+/// Stable code of an answer that no origin gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    BadRequest,
+    MethodNotAllowed,
+    UriTooLong,
+    ExpectationFailed,
+    LoopDetected,
+    UncleanPath,
+    NoRoute,
+    NoServer,
+    ConnectRefused,
+    ConnectTimeout,
+    ConnectFailed,
+    ResponseTimeout,
+    UpstreamReset,
+    UpstreamInvalid,
+    ClientReset,
+    Internal,
+}
+
+impl Reason {
+    /// The code as logs and metrics write it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UriTooLong => "uri_too_long",
+            Self::ExpectationFailed => "expectation_failed",
+            Self::LoopDetected => "loop_detected",
+            Self::UncleanPath => "unclean_path",
+            Self::NoRoute => "no_route",
+            Self::NoServer => "no_server",
+            Self::ConnectRefused => "connect_refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::ConnectFailed => "connect_failed",
+            Self::ResponseTimeout => "response_timeout",
+            Self::UpstreamReset => "upstream_reset",
+            Self::UpstreamInvalid => "upstream_invalid",
+            Self::ClientReset => "client_reset",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// A request that ends without a response of an origin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProxyError {
+    /// The gate refused the request; the text says what is wrong with it.
+    #[error("{0}")]
+    BadRequest(&'static str),
+    /// The path has no safe normal form.
+    #[error("{0}")]
+    Path(PathError),
+    /// A middleware made a target that is none.
+    #[error("middlewares made a target that is not one")]
+    Target,
+    /// CONNECT: this is no forward proxy.
+    #[error("CONNECT is not offered")]
+    Connect,
+    /// TRACE would show headers the client must not see.
+    #[error("TRACE is not offered")]
+    Trace,
+    /// A coding other than `chunked`.
+    #[error("transfer coding is not offered")]
+    TransferCoding,
+    /// The request target is longer than the gate lets through.
+    #[error("request target is too long")]
+    UriTooLong,
+    /// `Expect` asks for something other than `100-continue`.
+    #[error("unknown expectation")]
+    Expectation,
+    /// A router's own request came back to it.
+    #[error("request came back to the router that sent it")]
+    Loop,
+    /// No rule of the entry point matches.
+    #[error("no router matches")]
+    NoRoute,
+    /// The service has no server; the text is the control plane's.
+    #[error("no server: {0}")]
+    NoServer(String),
+    /// Every server tried refused the connection.
+    #[error("connection refused")]
+    ConnectRefused,
+    /// No server tried accepted the connection in time.
+    #[error("connection not accepted in time")]
+    ConnectTimeout,
+    /// No connection for another cause.
+    #[error("cannot connect")]
+    Connection(#[source] std::io::Error),
+    /// The response head did not come in time.
+    #[error("no response in time")]
+    ResponseTimeout,
+    /// The connection ended before the response head was complete.
+    #[error("connection lost before the response")]
+    UpstreamReset(#[source] hyper::Error),
+    /// The server sent something that is not an HTTP response to this request.
+    #[error("response is not valid HTTP")]
+    UpstreamInvalid(#[source] hyper::Error),
+    /// The server switched to a protocol nobody asked for.
+    #[error("switched protocols unasked")]
+    UpstreamSwitched,
+    /// The response body has a coding that ends with this hop.
+    #[error("response has an unknown transfer coding")]
+    UpstreamCoding,
+    /// The client broke off its request body.
+    #[error("client broke off the request")]
+    ClientReset(#[source] hyper::Error),
+    /// A defect of the proxy.
+    #[error("internal error")]
+    Internal,
+}
+
+impl ProxyError {
+    /// Status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) | Self::Path(_) | Self::Target | Self::Loop => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Connect | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
+            Self::Trace => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
+            Self::Expectation => StatusCode::EXPECTATION_FAILED,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoServer(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::ConnectRefused
+            | Self::Connection(_)
+            | Self::UpstreamReset(_)
+            | Self::UpstreamInvalid(_)
+            | Self::UpstreamSwitched
+            | Self::UpstreamCoding => StatusCode::BAD_GATEWAY,
+            Self::ClientReset(_) => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Code for logs and metrics.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::BadRequest(_) | Self::Path(_) | Self::TransferCoding => Reason::BadRequest,
+            Self::Target => Reason::UncleanPath,
+            Self::Connect | Self::Trace => Reason::MethodNotAllowed,
+            Self::UriTooLong => Reason::UriTooLong,
+            Self::Expectation => Reason::ExpectationFailed,
+            Self::Loop => Reason::LoopDetected,
+            Self::NoRoute => Reason::NoRoute,
+            Self::NoServer(_) => Reason::NoServer,
+            Self::ConnectRefused => Reason::ConnectRefused,
+            Self::ConnectTimeout => Reason::ConnectTimeout,
+            Self::Connection(_) => Reason::ConnectFailed,
+            Self::ResponseTimeout => Reason::ResponseTimeout,
+            Self::UpstreamReset(_) => Reason::UpstreamReset,
+            Self::UpstreamInvalid(_) | Self::UpstreamSwitched | Self::UpstreamCoding => {
+                Reason::UpstreamInvalid
+            }
+            Self::ClientReset(_) => Reason::ClientReset,
+            Self::Internal => Reason::Internal,
+        }
+    }
+
+    /// Body of the answer, as users of Traefik know it.
+    pub(crate) fn body(&self) -> &'static str {
+        match self {
+            Self::NoRoute => "404 page not found\n",
+            Self::NoServer(_) => "no available server\n",
+            Self::ConnectTimeout | Self::ResponseTimeout => "Gateway Timeout",
+            Self::ConnectRefused
+            | Self::Connection(_)
+            | Self::UpstreamReset(_)
+            | Self::UpstreamInvalid(_)
+            | Self::UpstreamSwitched
+            | Self::UpstreamCoding => "Bad Gateway",
+            Self::ClientReset(_) => "Client Closed Request",
+            Self::Internal => "Internal Server Error\n",
+            Self::Target => "Bad Request\n",
+            Self::BadRequest(_)
+            | Self::Path(_)
+            | Self::Connect
+            | Self::Trace
+            | Self::TransferCoding
+            | Self::UriTooLong
+            | Self::Expectation
+            | Self::Loop => "",
+        }
+    }
+
+    /// The whole answer.
+    pub(crate) fn answer(&self) -> (Parts, Bytes) {
+        let (mut parts, ()) = Response::new(()).into_parts();
+        parts.status = self.status();
+        let headers = &mut parts.headers;
+        match self {
+            Self::NoRoute | Self::NoServer(_) => {
+                headers.insert(
+                    CONTENT_TYPE,
+                    HeaderValue::from_static("text/plain; charset=utf-8"),
+                );
+                headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            }
+            Self::Trace => {
+                headers.insert(
+                    ALLOW,
+                    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+                );
+            }
+            _ => {}
+        }
+        if matches!(self, Self::NoServer(_)) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.closes_connection() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        (parts, Bytes::from_static(self.body().as_bytes()))
+    }
+
+    /// The gate's refusals: what follows on the connection cannot be trusted.
+    fn closes_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest(_)
+                | Self::Path(_)
+                | Self::Connect
+                | Self::Trace
+                | Self::TransferCoding
+                | Self::UriTooLong
+                | Self::Expectation
+                | Self::ClientReset(_)
+                | Self::Internal
+        )
+    }
+
+    /// What a send that got no response head means.
+    pub(crate) fn from_send(error: hyper::Error) -> Self {
+        if error.is_parse() {
+            Self::UpstreamInvalid(error)
+        } else if error.is_user() {
+            // The only body we send is the client's: its failure is the client's.
+            Self::ClientReset(error)
+        } else {
+            Self::UpstreamReset(error)
+        }
+    }
+
+    /// What a failed connection attempt means.
+    pub(crate) fn from_connect(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => Self::ConnectRefused,
+            std::io::ErrorKind::TimedOut => Self::ConnectTimeout,
+            _ => Self::Connection(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_has_the_status_reason_and_body_users_know() {
+        let cases = [
+            (ProxyError::NoRoute, 404, "no_route", "404 page not found\n"),
+            (
+                ProxyError::NoServer(String::new()),
+                503,
+                "no_server",
+                "no available server\n",
+            ),
+            (
+                ProxyError::ConnectRefused,
+                502,
+                "connect_refused",
+                "Bad Gateway",
+            ),
+            (
+                ProxyError::ConnectTimeout,
+                504,
+                "connect_timeout",
+                "Gateway Timeout",
+            ),
+            (
+                ProxyError::ResponseTimeout,
+                504,
+                "response_timeout",
+                "Gateway Timeout",
+            ),
+            (
+                ProxyError::UpstreamSwitched,
+                502,
+                "upstream_invalid",
+                "Bad Gateway",
+            ),
+            (ProxyError::BadRequest("x"), 400, "bad_request", ""),
+            (ProxyError::Loop, 400, "loop_detected", ""),
+            (ProxyError::Connect, 501, "method_not_allowed", ""),
+            (ProxyError::Trace, 405, "method_not_allowed", ""),
+            (
+                ProxyError::Internal,
+                500,
+                "internal",
+                "Internal Server Error\n",
+            ),
+        ];
+        for (error, status, reason, body) in cases {
+            assert_eq!(error.status().as_u16(), status, "{error}");
+            assert_eq!(error.reason().as_str(), reason, "{error}");
+            assert_eq!(error.body(), body, "{error}");
+        }
+    }
+}

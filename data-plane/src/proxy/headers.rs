@@ -1,0 +1,540 @@
+//! Headers on the way in and out: hop-by-hop lines end here, forwarded lines
+//! start here.
+//!
+//! Two steps on the way in. [`enter`] runs before routing: it believes or drops
+//! the client's `X-Forwarded-*`, fills in what is missing, and ends the hop.
+//! [`leave`] runs when a server is chosen: it appends the peer and sets the host.
+//! [`strip_response`] ends the hop on the way back.
+//!
+//! Invariant: `Connection` can name away what the client sent, never what the
+//! proxy vouches for.
+
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, PROXY_AUTHENTICATE, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+
+/// `X-Forwarded-For`.
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_SERVER: HeaderName = HeaderName::from_static("x-forwarded-server");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+/// Names the router a request was sent on by: the loop guard.
+pub(crate) const ROUTER: HeaderName = HeaderName::from_static("x-traefik-router");
+
+/// What an untrusted client may not say, after `x-forwarded-`.
+const FORWARDED_SUFFIXES: [&str; 10] = [
+    "for",
+    "host",
+    "port",
+    "prefix",
+    "proto",
+    "server",
+    "uri",
+    "method",
+    "tls-client-cert",
+    "tls-client-cert-info",
+];
+
+/// What does not change over the life of a client's connection.
+#[derive(Debug)]
+pub(crate) struct Hop {
+    /// The peer's address, ready to be written.
+    pub(crate) peer: HeaderValue,
+    /// This proxy's host name.
+    pub(crate) server: HeaderValue,
+    /// The client's connection is TLS.
+    pub(crate) secure: bool,
+}
+
+/// Ends the client's hop and makes the forwarded headers true. With `upgrade`, the
+/// protocol the client may switch to, `Connection: Upgrade` and `Upgrade` stay.
+pub(crate) fn enter(
+    headers: &mut HeaderMap,
+    hop: &Hop,
+    trusted: bool,
+    host: Option<&HeaderValue>,
+    upgrade: Option<&HeaderValue>,
+) {
+    end_hop(headers, trusted);
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, protocol.clone());
+    }
+    set_forwarded(headers, hop, host, upgrade);
+    if let Some(host) = host {
+        headers.insert(HOST, host.clone());
+    }
+}
+
+/// The last lines before a request goes to its server.
+pub(crate) fn leave(headers: &mut HeaderMap, hop: &Hop, omit_forwarded_for: bool) {
+    if omit_forwarded_for {
+        return;
+    }
+    let value = match headers.get(FORWARDED_FOR) {
+        None => hop.peer.clone(),
+        Some(prior) => {
+            let mut joined = Vec::with_capacity(prior.len() + 2 + hop.peer.len());
+            joined.extend_from_slice(prior.as_bytes());
+            joined.extend_from_slice(b", ");
+            joined.extend_from_slice(hop.peer.as_bytes());
+            HeaderValue::from_maybe_shared(bytes::Bytes::from(joined))
+                .unwrap_or_else(|_| hop.peer.clone())
+        }
+    };
+    headers.insert(FORWARDED_FOR, value);
+}
+
+/// Ends the server's hop. Framing is made anew for the client; `Trailer` stays
+/// where trailers can follow. `switched` keeps what a 101 needs.
+pub(crate) fn strip_response(headers: &mut HeaderMap, switched: bool) {
+    let protocol = if switched {
+        headers.get(UPGRADE).cloned()
+    } else {
+        None
+    };
+    remove_connection_named(headers, |_| false);
+    let chunked = headers.remove(TRANSFER_ENCODING).is_some();
+    if chunked {
+        headers.remove(CONTENT_LENGTH);
+    } else {
+        headers.remove(TRAILER);
+    }
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+    headers.remove(PROXY_AUTHENTICATE);
+    headers.remove(UPGRADE);
+    if let Some(protocol) = protocol {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+}
+
+/// The one protocol the client asks to switch to, if it may. Several at once,
+/// protocols that are HTTP again, and requests with a body are served without a
+/// switch: the client asked for what it would like, not for what must be.
+pub(crate) fn requested_upgrade(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+    has_body: bool,
+) -> Option<HeaderValue> {
+    let protocol = headers.get(UPGRADE)?;
+    let asked = || {
+        headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(tokens)
+            .any(|token| token.eq_ignore_ascii_case("upgrade"))
+    };
+    if has_body || version != Version::HTTP_11 || !asked() {
+        return None;
+    }
+    if headers.get_all(UPGRADE).iter().nth(1).is_some() {
+        return None;
+    }
+    let name = protocol.to_str().ok()?;
+    let is_http = ["h2c", "h2", "h3", "tls"]
+        .iter()
+        .any(|p| name.eq_ignore_ascii_case(p))
+        || name.get(..4).is_some_and(|start| {
+            start.eq_ignore_ascii_case("http") || start.eq_ignore_ascii_case("tls/")
+        });
+    let websocket = name.eq_ignore_ascii_case("websocket");
+    if is_http || name.contains([',', ' ']) || (websocket && method != Method::GET) {
+        return None;
+    }
+    Some(protocol.clone())
+}
+
+/// The comma separated tokens of a header line.
+pub(crate) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
+    value
+        .to_str()
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+fn end_hop(headers: &mut HeaderMap, trusted: bool) {
+    remove_connection_named(headers, is_managed);
+    let wants_trailers = headers.get_all(TE).iter().flat_map(tokens).any(|token| {
+        token
+            .split(';')
+            .next()
+            .is_some_and(|name| name.trim().eq_ignore_ascii_case("trailers"))
+    });
+    // One walk over the names instead of a look-up for each that might be there.
+    let dropped: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_hop_by_hop(name) || (!trusted && is_forwarded(name)))
+        .cloned()
+        .collect();
+    for name in &dropped {
+        headers.remove(name);
+    }
+    if wants_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Removes `Connection` and what it names, but for what `kept` says.
+fn remove_connection_named(headers: &mut HeaderMap, kept: impl Fn(&HeaderName) -> bool) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(tokens)
+        .filter(|token| {
+            !token.eq_ignore_ascii_case("keep-alive") && !token.eq_ignore_ascii_case("close")
+        })
+        .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
+        // The framing lines and `TE` have their own rules below.
+        .filter(|name| name != TE && name != TRANSFER_ENCODING && name != CONTENT_LENGTH)
+        .filter(|name| !kept(name))
+        .collect();
+    headers.remove(CONNECTION);
+    for name in &named {
+        headers.remove(name);
+    }
+}
+
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+fn is_forwarded(name: &HeaderName) -> bool {
+    match name.as_str().strip_prefix("x-forwarded-") {
+        Some(suffix) => FORWARDED_SUFFIXES.contains(&suffix),
+        None => *name == REAL_IP,
+    }
+}
+
+/// Headers that stay although `Connection` names them.
+fn is_managed(name: &HeaderName) -> bool {
+    *name == HOST || *name == EXPECT || *name == ROUTER || is_forwarded(name)
+}
+
+fn set_forwarded(
+    headers: &mut HeaderMap,
+    hop: &Hop,
+    host: Option<&HeaderValue>,
+    upgrade: Option<&HeaderValue>,
+) {
+    headers.entry(REAL_IP).or_insert_with(|| hop.peer.clone());
+    let websocket = upgrade.is_some_and(|p| p.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let proto = headers.entry(FORWARDED_PROTO).or_insert_with(|| {
+        HeaderValue::from_static(match (hop.secure, websocket) {
+            (false, false) => "http",
+            (true, false) => "https",
+            (false, true) => "ws",
+            (true, true) => "wss",
+        })
+    });
+    let secure = hop.secure || matches!(proto.as_bytes(), b"https" | b"wss");
+    headers
+        .entry(FORWARDED_PORT)
+        .or_insert_with(|| forwarded_port(host, secure));
+    if let Some(host) = host {
+        headers
+            .entry(FORWARDED_HOST)
+            .or_insert_with(|| host.clone());
+    }
+    join_forwarded_for(headers);
+    headers.insert(FORWARDED_SERVER, hop.server.clone());
+}
+
+fn forwarded_port(host: Option<&HeaderValue>, secure: bool) -> HeaderValue {
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let after_address = host
+        .rfind(']')
+        .map_or(host, |end| host.get(end..).unwrap_or_default());
+    match after_address.rsplit_once(':') {
+        Some((_, port)) if !port.is_empty() => {
+            HeaderValue::from_str(port).unwrap_or_else(|_| HeaderValue::from_static("80"))
+        }
+        _ if secure => HeaderValue::from_static("443"),
+        _ => HeaderValue::from_static("80"),
+    }
+}
+
+/// Several lines of a trusted peer become one.
+fn join_forwarded_for(headers: &mut HeaderMap) {
+    let mut lines = headers.get_all(FORWARDED_FOR).iter();
+    let (Some(first), Some(_)) = (lines.next(), lines.next()) else {
+        return;
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for line in headers.get_all(FORWARDED_FOR).iter().skip(1) {
+        joined.extend_from_slice(b", ");
+        joined.extend_from_slice(line.as_bytes());
+    }
+    if let Ok(value) = HeaderValue::from_bytes(&joined) {
+        headers.insert(FORWARDED_FOR, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn entered(lines: &[(&'static str, &'static str)], trusted: bool) -> HeaderMap {
+        let mut headers = map(lines);
+        let upgrade = requested_upgrade(&Method::GET, Version::HTTP_11, &headers, false);
+        let host = headers.get(HOST).cloned();
+        enter(
+            &mut headers,
+            &hop(),
+            trusted,
+            host.as_ref(),
+            upgrade.as_ref(),
+        );
+        leave(&mut headers, &hop(), false);
+        headers
+    }
+
+    fn hop() -> Hop {
+        Hop {
+            peer: HeaderValue::from_static("192.0.2.7"),
+            server: HeaderValue::from_static("edge"),
+            secure: false,
+        }
+    }
+
+    fn lines(headers: &HeaderMap, name: &str) -> Vec<String> {
+        headers
+            .get_all(name)
+            .iter()
+            .map(|v| v.to_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn forwarded_headers_of_strangers_are_replaced() {
+        let headers = entered(
+            &[
+                ("host", "a.test:8080"),
+                ("x-forwarded-for", "6.6.6.6"),
+                ("x-forwarded-for", "7.7.7.7"),
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-host", "evil"),
+                ("x-forwarded-port", "1"),
+                ("x-forwarded-prefix", "/evil"),
+                ("x-forwarded-uri", "/"),
+                ("x-forwarded-method", "GET"),
+                ("x-forwarded-server", "evil"),
+                ("x-forwarded-tls-client-cert", "x"),
+                ("x-real-ip", "6.6.6.6"),
+                ("forwarded", "for=6.6.6.6"),
+            ],
+            false,
+        );
+        let expected = [
+            ("x-forwarded-for", "192.0.2.7"),
+            ("x-real-ip", "192.0.2.7"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "a.test:8080"),
+            ("x-forwarded-port", "8080"),
+            ("x-forwarded-server", "edge"),
+            ("forwarded", "for=6.6.6.6"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(lines(&headers, name), [value], "{name}");
+        }
+        for name in ["prefix", "uri", "method", "tls-client-cert"] {
+            assert!(
+                !headers.contains_key(format!("x-forwarded-{name}")),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn forwarded_headers_of_trusted_peers_stay_and_are_completed() {
+        let headers = entered(
+            &[
+                ("host", "a.test"),
+                ("x-forwarded-for", "6.6.6.6"),
+                ("x-forwarded-for", "7.7.7.7"),
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-server", "outer"),
+                ("x-real-ip", "6.6.6.6"),
+            ],
+            true,
+        );
+        let expected = [
+            ("x-forwarded-for", "6.6.6.6, 7.7.7.7, 192.0.2.7"),
+            ("x-real-ip", "6.6.6.6"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-port", "443"),
+            ("x-forwarded-host", "a.test"),
+            ("x-forwarded-server", "edge"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(lines(&headers, name), [value], "{name}");
+        }
+    }
+
+    #[test]
+    fn connection_cannot_name_away_what_the_proxy_vouches_for() {
+        let headers = entered(
+            &[
+                ("host", "a.test"),
+                (
+                    "connection",
+                    "close, X-Forwarded-For, X-Real-Ip, Host, X-Secret",
+                ),
+                (
+                    "connection",
+                    "Content-Length, X-Forwarded-Proto, X-Traefik-Router",
+                ),
+                ("content-length", "5"),
+                ("x-secret", "1"),
+                ("x-traefik-router", "r@docker"),
+            ],
+            false,
+        );
+        for name in [
+            "x-forwarded-for",
+            "x-real-ip",
+            "host",
+            "content-length",
+            "x-forwarded-proto",
+            "x-traefik-router",
+        ] {
+            assert!(headers.contains_key(name), "{name}");
+        }
+        assert!(!headers.contains_key("x-secret"));
+        assert!(!headers.contains_key("connection"));
+    }
+
+    #[test]
+    fn hop_by_hop_headers_end_here_but_te_trailers_stays() {
+        let headers = entered(
+            &[
+                ("host", "a.test"),
+                ("connection", "keep-alive, TE"),
+                ("keep-alive", "timeout=5"),
+                ("proxy-connection", "keep-alive"),
+                ("proxy-authorization", "Basic eA=="),
+                ("proxy-authenticate", "x"),
+                ("te", "gzip, trailers;q=0.5"),
+                ("trailer", "X"),
+                ("upgrade", "websocket"),
+                ("transfer-encoding", "chunked"),
+            ],
+            false,
+        );
+        assert_eq!(lines(&headers, "te"), ["trailers"]);
+        for name in [
+            "connection",
+            "keep-alive",
+            "proxy-connection",
+            "proxy-authorization",
+            "proxy-authenticate",
+            "trailer",
+            "upgrade",
+            "transfer-encoding",
+        ] {
+            assert!(!headers.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_handshake_keeps_its_upgrade_and_is_ws() {
+        let headers = entered(
+            &[
+                ("host", "a.test"),
+                ("connection", "keep-alive"),
+                ("connection", "Upgrade"),
+                ("upgrade", "websocket"),
+            ],
+            false,
+        );
+        assert_eq!(lines(&headers, "connection"), ["Upgrade"]);
+        assert_eq!(lines(&headers, "upgrade"), ["websocket"]);
+        assert_eq!(lines(&headers, "x-forwarded-proto"), ["ws"]);
+    }
+
+    #[test]
+    fn switches_that_may_not_be_are_no_switches() {
+        let asks = |protocol| map(&[("connection", "upgrade"), ("upgrade", protocol)]);
+        let get = Method::GET;
+        for (protocol, allowed) in [
+            ("websocket", true),
+            ("tcp", true),
+            ("h2c", false),
+            ("h2c, websocket", false),
+            ("HTTP/2.0", false),
+            ("TLS/1.0", false),
+        ] {
+            let got = requested_upgrade(&get, Version::HTTP_11, &asks(protocol), false);
+            assert_eq!(got.is_some(), allowed, "{protocol}");
+        }
+        let websocket = asks("websocket");
+        assert!(requested_upgrade(&get, Version::HTTP_10, &websocket, false).is_none());
+        assert!(requested_upgrade(&get, Version::HTTP_11, &websocket, true).is_none());
+        assert!(requested_upgrade(&Method::POST, Version::HTTP_11, &websocket, false).is_none());
+        let unasked = map(&[("upgrade", "websocket")]);
+        assert!(requested_upgrade(&get, Version::HTTP_11, &unasked, false).is_none());
+    }
+
+    #[test]
+    fn the_servers_hop_ends_here_too() {
+        let mut headers = map(&[
+            ("connection", "X-Secret, keep-alive"),
+            ("x-secret", "1"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("content-length", "5"),
+            ("trailer", "X-Sum"),
+            ("upgrade", "h2c"),
+            ("x-kept", "1"),
+        ]);
+        strip_response(&mut headers, false);
+        let names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert!(headers.contains_key("trailer") && headers.contains_key("x-kept"));
+    }
+
+    #[test]
+    fn the_port_comes_from_the_host_or_the_protocol() {
+        for (host, secure, port) in [
+            ("a.test:81", false, "81"),
+            ("a.test", false, "80"),
+            ("a.test", true, "443"),
+            ("[::1]", false, "80"),
+            ("[::1]:82", false, "82"),
+        ] {
+            let host = HeaderValue::from_static(host);
+            assert_eq!(forwarded_port(Some(&host), secure), port);
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! The request path: from a parsed request to the response that goes back.
+//!
+//! [`handle`] is the whole of it, one phase after the other, each in its own
+//! module. It reads the configuration once, takes no lock, and cannot fail:
+//! whatever goes wrong, a panic included, is an answer to this one request.
+
+mod access_log;
+mod body;
+mod connect;
+mod connection;
+mod entrypoint;
+mod error;
+mod forward;
+mod gate;
+pub(crate) mod head;
+mod headers;
+mod patience;
+mod pool;
+mod stream;
+#[cfg(test)]
+mod test;
+mod upgrade;
+
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
+use http::response::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+pub(crate) use self::connect::tls_connector;
+pub(crate) use self::entrypoint::accept;
+pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
+pub(crate) use self::pool::Pool;
+
+use self::access_log::Record;
+use self::body::{Exchange, RequestBody, ResponseBody};
+use self::connect::Connection;
+use self::connection::Client;
+use self::error::ProxyError;
+use self::gate::Admission;
+use self::head::{Head, normalise_path, routing_host};
+use self::pool::Lease;
+use crate::middleware::Flow;
+use crate::routing::Route;
+
+/// The answer to one request before it is tied to the client's connection.
+struct Answer {
+    parts: Parts,
+    payload: Payload,
+    reason: &'static str,
+}
+
+enum Payload {
+    Own(Bytes),
+    Server(Incoming, Lease),
+}
+
+/// Answers one request.
+async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<ResponseBody> {
+    client.patience.enter(Phase::Serving);
+    client.old.set(request.version() == http::Version::HTTP_10);
+    let mut record = client
+        .worker
+        .access_log
+        .then(|| Box::new(record_of(&client, &request)));
+    let answering = AssertUnwindSafe(answer(&client, request, record.as_deref_mut()));
+    let mut answer = match answering.catch_unwind().await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => Answer::from_error(&client, None, &error),
+        Err(_panic) => Answer::from_error(&client, None, &ProxyError::Internal),
+    };
+    client.worker.counters.answered(answer.parts.status);
+    // What is left of an unread body must not be taken for the next request.
+    if answer.parts.status != StatusCode::SWITCHING_PROTOCOLS
+        && (client.worker.draining.get() || client.patience.body_is_open())
+    {
+        answer
+            .parts
+            .headers
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(record) = &mut record {
+        record.status = answer.parts.status;
+        record.reason = answer.reason;
+    }
+    let exchange = Exchange::new(&client.patience, record);
+    let body = match answer.payload {
+        Payload::Own(bytes) => ResponseBody::own(bytes, exchange),
+        Payload::Server(incoming, lease) => ResponseBody::server(incoming, lease, exchange),
+    };
+    Response::from_parts(answer.parts, body)
+}
+
+/// Gate, head, route. Errors are of requests that have no route.
+async fn answer(
+    client: &Rc<Client>,
+    request: Request<Incoming>,
+    mut record: Option<&mut Record>,
+) -> Result<Answer, ProxyError> {
+    #[cfg(test)]
+    assert!(
+        !request.headers().contains_key("x-test-panic"),
+        "asked to panic"
+    );
+    let (mut parts, body) = request.into_parts();
+    let body = RequestBody::new(body, &client.patience);
+    let admission = gate::admit(&mut parts, client.take_fragment())?;
+    let Admission::Route {
+        host,
+        expects_continue,
+    } = admission
+    else {
+        return Ok(Answer::own(StatusCode::OK));
+    };
+    let upgrade = headers::requested_upgrade(
+        &parts.method,
+        parts.version,
+        &parts.headers,
+        !body.is_empty(),
+    );
+    let path = normalise_path(parts.uri.path())
+        .map_err(ProxyError::Path)?
+        .into_owned();
+    let query = parts.uri.query().map(|query| query.replace(';', "&"));
+    let mut head = Head {
+        method: parts.method,
+        headers: parts.headers,
+        host: host
+            .as_ref()
+            .and_then(|h| h.to_str().ok())
+            .map(routing_host)
+            .unwrap_or_default(),
+        path,
+        query,
+        peer: client.peer,
+        secure: client.hop.secure,
+        host_header: None,
+        omit_forwarded_for: false,
+    };
+    let route = client.worker.with_table(|table| {
+        let entry_point = table.entry_point(&client.entry_point)?;
+        let trusted = entry_point.trusted().is_trusted(client.peer);
+        headers::enter(
+            &mut head.headers,
+            &client.hop,
+            trusted,
+            host.as_ref(),
+            upgrade.as_ref(),
+        );
+        table.find(&client.entry_point, &head).cloned()
+    });
+    let route = route.ok_or(ProxyError::NoRoute)?;
+    if let Some(record) = record.as_deref_mut() {
+        record.router.clone_from(&route.name);
+        record.service.clone_from(&route.service.name);
+    }
+    if let Some(guard) = &route.loop_guard {
+        if head.headers.get(headers::ROUTER) == Some(guard) {
+            return Err(ProxyError::Loop);
+        }
+        head.headers.insert(headers::ROUTER, guard.clone());
+    }
+    let onward = Onward {
+        body,
+        upgrade,
+        expects_continue,
+    };
+    Ok(through(client, &route, head, onward, record).await)
+}
+
+/// What goes to the server besides the head.
+struct Onward {
+    body: RequestBody,
+    upgrade: Option<HeaderValue>,
+    expects_continue: bool,
+}
+
+/// The middlewares in, the server, the middlewares out.
+async fn through(
+    client: &Rc<Client>,
+    route: &Arc<Route>,
+    mut head: Head,
+    onward: Onward,
+    record: Option<&mut Record>,
+) -> Answer {
+    let mut seen = 0;
+    let mut early = None;
+    for middleware in &route.middlewares {
+        seen += 1;
+        if let Flow::Respond(answer) = middleware.on_request(&mut head) {
+            early = Some(answer);
+            break;
+        }
+    }
+    let mut answer = match early {
+        Some(answer) => Answer::from_middleware(answer),
+        None => match to_server(client, route, head, onward, record).await {
+            Ok(answer) => answer,
+            Err(error) => Answer::from_error(client, Some(route), &error),
+        },
+    };
+    for middleware in route.middlewares.iter().take(seen).rev() {
+        middleware.on_response(&mut answer.parts);
+    }
+    answer
+}
+
+/// The server's response, or why there is none.
+async fn to_server(
+    client: &Rc<Client>,
+    route: &Route,
+    mut head: Head,
+    onward: Onward,
+    record: Option<&mut Record>,
+) -> Result<Answer, ProxyError> {
+    let Onward {
+        body,
+        upgrade,
+        expects_continue,
+    } = onward;
+    headers::leave(&mut head.headers, &client.hop, head.omit_forwarded_for);
+    let (response, lease) =
+        forward::forward(&client.worker, &route.service, head, body, expects_continue).await?;
+    if let Some(record) = record {
+        record.server = lease
+            .server
+            .authority
+            .to_str()
+            .unwrap_or_default()
+            .to_owned();
+        record.container.clone_from(&lease.server.container);
+    }
+    let (mut parts, incoming) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(client, parts, lease, upgrade.as_ref());
+    }
+    if !is_plain_coding(&parts) {
+        return Err(ProxyError::UpstreamCoding);
+    }
+    headers::strip_response(&mut parts.headers, false);
+    parts.version = http::Version::HTTP_11;
+    Ok(Answer {
+        parts,
+        payload: Payload::Server(incoming, lease),
+        reason: "",
+    })
+}
+
+/// Hands the server's socket to the connection task, which tunnels once hyper has
+/// written the 101.
+fn switch(
+    client: &Client,
+    mut parts: Parts,
+    lease: Lease,
+    asked: Option<&HeaderValue>,
+) -> Result<Answer, ProxyError> {
+    let got = parts.headers.get(UPGRADE);
+    let agreed = asked
+        .zip(got)
+        .is_some_and(|(asked, got)| asked.as_bytes().eq_ignore_ascii_case(got.as_bytes()));
+    let Connection::Http1(connection) = lease.connection else {
+        return Err(ProxyError::UpstreamSwitched);
+    };
+    if !agreed {
+        return Err(ProxyError::UpstreamSwitched);
+    }
+    headers::strip_response(&mut parts.headers, true);
+    client.patience.enter(Phase::Tunnel);
+    client.switched_to(connection);
+    Ok(Answer {
+        parts,
+        payload: Payload::Own(Bytes::new()),
+        reason: "",
+    })
+}
+
+/// hyper decodes `chunked` alone; any other coding would reach the client as if
+/// it were the content.
+fn is_plain_coding(parts: &Parts) -> bool {
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    }
+}
+
+fn record_of(client: &Client, request: &Request<Incoming>) -> Record {
+    let host = request.headers().get(http::header::HOST);
+    Record {
+        started: Instant::now(),
+        client: client.peer,
+        entry_point: client.entry_point.to_string(),
+        method: request.method().clone(),
+        host: host
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default()
+            .to_owned(),
+        path: request
+            .uri()
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        router: String::new(),
+        service: String::new(),
+        server: String::new(),
+        container: String::new(),
+        status: StatusCode::OK,
+        reason: "",
+        bytes: 0,
+    }
+}
+
+impl Answer {
+    fn own(status: StatusCode) -> Self {
+        let (mut parts, ()) = Response::new(()).into_parts();
+        parts.status = status;
+        Self {
+            parts,
+            payload: Payload::Own(Bytes::new()),
+            reason: "",
+        }
+    }
+
+    fn from_middleware(answer: crate::middleware::Answer) -> Self {
+        let (mut parts, ()) = Response::new(()).into_parts();
+        parts.status = answer.status;
+        parts.headers = answer.headers;
+        Self {
+            parts,
+            payload: Payload::Own(answer.body),
+            reason: answer.reason,
+        }
+    }
+
+    fn from_error(client: &Client, route: Option<&Route>, error: &ProxyError) -> Self {
+        let (parts, body) = error.answer();
+        let reason = error.reason().as_str();
+        let status = parts.status.as_u16();
+        let router = route.map_or("", |route| route.name.as_str());
+        let service = route.map_or("", |route| route.service.name.as_str());
+        let entrypoint = &*client.entry_point;
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        let cause = cause.as_deref().unwrap_or_default();
+        if parts.status.is_server_error() {
+            tracing::warn!(reason, status, entrypoint, router, service, %error, cause, "answered by the proxy");
+        } else {
+            tracing::debug!(reason, status, entrypoint, router, service, %error, cause, "answered by the proxy");
+        }
+        Self {
+            parts,
+            payload: Payload::Own(body),
+            reason,
+        }
+    }
+}

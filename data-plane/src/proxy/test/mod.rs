@@ -1,0 +1,206 @@
+//! The request path as a whole: a real proxy on loopback, raw clients, scripted
+//! origins. Everything is written and read as bytes, so that nothing is hidden by
+//! a library that is too kind.
+
+mod failure;
+mod forwarding;
+mod lifecycle;
+mod refusal;
+mod switch;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+
+use fairway_proto::discovery::v1 as proto;
+use futures_util::FutureExt;
+use tokio::sync::watch;
+
+use self::wire::{Origin, Wire};
+use crate::config::Config;
+use crate::discovery::{DiscoveryStatus, Listeners, Mirror};
+use crate::{Running, assemble, routing};
+
+/// A running proxy with one entry point, `web`.
+struct Proxy {
+    running: Running,
+    address: SocketAddr,
+    _status: watch::Sender<DiscoveryStatus>,
+}
+
+/// One router on the host `a.test` and its service.
+struct Site {
+    rule: proto::Matcher,
+    servers: Vec<proto::Server>,
+    pass_host_header: bool,
+    trusted: Vec<String>,
+    response_header_timeout_ms: u32,
+    loop_guard: String,
+}
+
+impl Proxy {
+    fn start(site: Site) -> Self {
+        Self::start_with(
+            Config {
+                workers: 2,
+                ..Config::default()
+            },
+            site,
+        )
+    }
+
+    fn start_with(config: Config, site: Site) -> Self {
+        let config = Config {
+            bind_address: Some([127, 0, 0, 1].into()),
+            ..config
+        };
+        let (status, watched) = watch::channel(DiscoveryStatus::starting());
+        let running = assemble(&config, watched).unwrap();
+        apply(&running, site);
+        status.send_modify(|status| status.ever_applied = true);
+        let address = running.address("web").unwrap();
+        Self {
+            running,
+            address,
+            _status: status,
+        }
+    }
+
+    fn connect(&self) -> Wire {
+        Wire::connect(self.address)
+    }
+
+    /// One request over a connection of its own.
+    fn ask(&self, request: &str) -> wire::Message {
+        let mut wire = self.connect();
+        wire.send(request);
+        wire.read_message().expect("an answer")
+    }
+
+    fn get(&self, path: &str) -> wire::Message {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n"))
+    }
+}
+
+impl Site {
+    fn of(origins: &[&Origin]) -> Self {
+        Self::at(origins.iter().map(|origin| origin.address).collect())
+    }
+
+    fn at(addresses: Vec<SocketAddr>) -> Self {
+        let servers = addresses
+            .into_iter()
+            .map(|address| proto::Server {
+                id: format!("id-{address}"),
+                scheme: proto::Scheme::Http.into(),
+                address: address.to_string(),
+                weight: 1,
+                container: format!("container-{}", address.port()),
+            })
+            .collect();
+        Self {
+            rule: host("a.test"),
+            servers,
+            pass_host_header: true,
+            trusted: Vec::new(),
+            response_header_timeout_ms: 0,
+            loop_guard: String::new(),
+        }
+    }
+}
+
+fn host(name: &str) -> proto::Matcher {
+    proto::Matcher {
+        matcher: Some(proto::matcher::Matcher::Host(name.to_owned())),
+    }
+}
+
+/// Puts `site` in force, listeners included.
+fn apply(running: &Running, site: Site) {
+    let mut mirror = Mirror::default();
+    mirror.apply(proto::Update {
+        nonce: 1,
+        version: "test".to_owned(),
+        mode: proto::UpdateMode::Snapshot.into(),
+        upserts: resources(site),
+        removals: Vec::new(),
+    });
+    let (table, rejections) = routing::build(&mirror, &running.process.table.load());
+    assert_eq!(rejections, []);
+    running.process.table.store(Arc::new(table));
+    let table = running.process.table.load();
+    for (name, outcome) in running
+        .process
+        .listeners
+        .reconcile(&table)
+        .now_or_never()
+        .expect("no waiting")
+    {
+        outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+fn resources(site: Site) -> Vec<proto::Resource> {
+    use proto::resource::Spec;
+    let resource = |kind: proto::ResourceKind, name: &str, spec| proto::Resource {
+        id: Some(proto::ResourceId {
+            kind: kind.into(),
+            name: name.to_owned(),
+        }),
+        origin: None,
+        spec: Some(spec),
+    };
+    let unavailable = if site.servers.is_empty() {
+        "all are stopped"
+    } else {
+        ""
+    };
+    vec![
+        resource(
+            proto::ResourceKind::EntryPoint,
+            "web",
+            Spec::EntryPoint(proto::EntryPoint {
+                address: ":0".to_owned(),
+                forwarded_headers: Some(proto::ForwardedHeaders {
+                    insecure: false,
+                    trusted_ips: site.trusted,
+                }),
+            }),
+        ),
+        resource(
+            proto::ResourceKind::Router,
+            "r@test",
+            Spec::Router(proto::Router {
+                rule: "Host(`a.test`)".to_owned(),
+                matcher: Some(site.rule),
+                priority: 14,
+                entry_points: vec!["web".to_owned()],
+                middlewares: Vec::new(),
+                service: "s@test".to_owned(),
+                loop_guard: site.loop_guard,
+            }),
+        ),
+        resource(
+            proto::ResourceKind::Service,
+            "s@test",
+            Spec::Service(proto::Service {
+                servers: site.servers,
+                pass_host_header: site.pass_host_header,
+                unavailable_reason: unavailable.to_owned(),
+                dial_timeout_ms: 1000,
+                response_header_timeout_ms: site.response_header_timeout_ms,
+            }),
+        ),
+    ]
+}
+
+/// An address nothing listens on.
+fn closed_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// What an origin saw, for the test's thread.
+fn seen<T>() -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
+    mpsc::channel()
+}

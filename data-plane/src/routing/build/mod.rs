@@ -1,0 +1,249 @@
+//! From the mirror to the table, one resource at a time.
+//!
+//! Every build starts from the whole mirror. What is equal to what the previous table
+//! was built from is taken over as it stands, so that balancers keep their place and a
+//! change costs what changed. What cannot be built is rejected, and its last good form
+//! stays in service if there is one.
+//!
+//! A router is never served without one of its middlewares: if its service or any
+//! middleware is missing or rejected, the router is rejected too. Its own last good
+//! form, if any, then runs with the forms of its parts that are in service.
+
+mod router;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fairway_proto::discovery::v1::{Rejection, Resource, ResourceId, ResourceKind, resource::Spec};
+
+use self::router::Routers;
+use super::RouteTable;
+use super::entry_point::EntryPoint;
+use super::error::BuildError;
+use super::listing::Listing;
+use super::route::Route;
+use crate::balance::{Roster, Service};
+use crate::discovery::Mirror;
+use crate::middleware::Middleware;
+
+/// Everything that was built, by name.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    entry_points: PartsOf<EntryPoint>,
+    middlewares: PartsOf<Middleware>,
+    services: PartsOf<Service>,
+    routes: PartsOf<Route>,
+}
+
+type PartsOf<T> = HashMap<String, Part<T>>;
+
+/// Something built, and what it was built from.
+#[derive(Debug)]
+struct Part<T> {
+    source: Arc<Resource>,
+    built: Arc<T>,
+    /// The source is what the mirror holds now; otherwise this is the last good form
+    /// of something that is rejected.
+    current: bool,
+}
+
+impl<T> Part<T> {
+    fn current(source: &Arc<Resource>, built: Arc<T>) -> Self {
+        Self {
+            source: Arc::clone(source),
+            built,
+            current: true,
+        }
+    }
+
+    fn last_good(&self) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            built: Arc::clone(&self.built),
+            current: false,
+        }
+    }
+}
+
+/// Builds a table from the whole mirror, and says which resources are not in service
+/// as sent, ordered by kind and name.
+pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<Rejection>) {
+    let mut rejections = Vec::new();
+    let mut parts = Parts {
+        entry_points: entry_points(mirror, previous, &mut rejections),
+        middlewares: middlewares(mirror, previous, &mut rejections),
+        ..Parts::default()
+    };
+    let mut roster = Roster::after(&previous.roster);
+    parts.services = services(mirror, previous, &mut roster, &mut rejections);
+    let routers = Routers {
+        mirror,
+        known: &previous.parts.routes,
+    };
+    parts.routes = routers.build(&parts, &mut rejections);
+    reject_unknown_kinds(mirror, &mut rejections);
+    rejections.sort_by(|a, b| order(a).cmp(&order(b)));
+
+    let listings = listings(mirror, &parts, previous);
+    let table = RouteTable {
+        version: mirror.version().to_owned(),
+        listings,
+        roster: roster.only(in_service(&parts)),
+        parts,
+    };
+    (table, rejections)
+}
+
+fn entry_points(
+    mirror: &Mirror,
+    previous: &RouteTable,
+    rejections: &mut Vec<Rejection>,
+) -> PartsOf<EntryPoint> {
+    let kind = ResourceKind::EntryPoint;
+    carry_over(
+        mirror,
+        kind,
+        &previous.parts.entry_points,
+        rejections,
+        |name, spec, _| match spec {
+            Spec::EntryPoint(spec) => Ok(EntryPoint::build(name, spec)?),
+            _ => Err(BuildError::Mismatch),
+        },
+    )
+}
+
+fn middlewares(
+    mirror: &Mirror,
+    previous: &RouteTable,
+    rejections: &mut Vec<Rejection>,
+) -> PartsOf<Middleware> {
+    let kind = ResourceKind::Middleware;
+    carry_over(
+        mirror,
+        kind,
+        &previous.parts.middlewares,
+        rejections,
+        |name, spec, _| match spec {
+            Spec::Middleware(spec) => Ok(Middleware::build(name, spec)?),
+            _ => Err(BuildError::Mismatch),
+        },
+    )
+}
+
+fn services(
+    mirror: &Mirror,
+    previous: &RouteTable,
+    roster: &mut Roster,
+    rejections: &mut Vec<Rejection>,
+) -> PartsOf<Service> {
+    let kind = ResourceKind::Service;
+    carry_over(
+        mirror,
+        kind,
+        &previous.parts.services,
+        rejections,
+        |name, spec, known| match spec {
+            Spec::Service(spec) => Ok(Service::build(name, spec, known, |server| {
+                roster.enlist(server, &previous.roster)
+            })?),
+            _ => Err(BuildError::Mismatch),
+        },
+    )
+}
+
+/// Builds the resources of a kind, each from its own message alone.
+fn carry_over<T>(
+    mirror: &Mirror,
+    kind: ResourceKind,
+    known: &PartsOf<T>,
+    rejections: &mut Vec<Rejection>,
+    mut build: impl FnMut(&str, &Spec, Option<&T>) -> Result<T, BuildError>,
+) -> PartsOf<T> {
+    let mut parts = HashMap::new();
+    for (name, resource) in mirror.of_kind(kind) {
+        let known = known.get(name);
+        let unchanged = known.filter(|known| is_same(&known.source, resource));
+        let built = match (unchanged, &resource.spec) {
+            (Some(known), _) => Ok(Arc::clone(&known.built)),
+            (None, Some(spec)) => build(name, spec, known.map(|known| &*known.built)).map(Arc::new),
+            (None, None) => Err(BuildError::Kind),
+        };
+        let part = match built {
+            Ok(built) => Some(Part::current(resource, built)),
+            Err(error) => {
+                rejections.push(rejection(kind, name, &error));
+                known.map(Part::last_good)
+            }
+        };
+        parts.extend(part.map(|part| (name.to_owned(), part)));
+    }
+    parts
+}
+
+/// Equal but for who declared it.
+fn is_same(a: &Arc<Resource>, b: &Arc<Resource>) -> bool {
+    Arc::ptr_eq(a, b) || a.spec == b.spec
+}
+
+fn listings(mirror: &Mirror, parts: &Parts, previous: &RouteTable) -> Vec<Listing> {
+    let mut routes: HashMap<&str, Vec<Arc<Route>>> = HashMap::new();
+    // In the order of names, which is the second half of the final order.
+    for (name, _) in mirror.of_kind(ResourceKind::Router) {
+        let Some(part) = parts.routes.get(name) else {
+            continue;
+        };
+        for entry_point in router::entry_points(&part.source) {
+            let routes = routes.entry(entry_point).or_default();
+            if !routes
+                .last()
+                .is_some_and(|last| Arc::ptr_eq(last, &part.built))
+            {
+                routes.push(Arc::clone(&part.built));
+            }
+        }
+    }
+    let entry_points = mirror.of_kind(ResourceKind::EntryPoint);
+    entry_points
+        .filter_map(|(name, _)| {
+            let entry_point = Arc::clone(&parts.entry_points.get(name)?.built);
+            let routes = routes.remove(name).unwrap_or_default();
+            Some(Listing::build(entry_point, routes, previous.listing(name)))
+        })
+        .collect()
+}
+
+/// Services, also those that are only left in the last good form of a router.
+fn in_service(parts: &Parts) -> impl Iterator<Item = &Service> {
+    let stale = parts.routes.values().filter(|part| !part.current);
+    let services = parts.services.values().map(|part| &*part.built);
+    services.chain(stale.map(|part| &*part.built.service))
+}
+
+fn reject_unknown_kinds(mirror: &Mirror, rejections: &mut Vec<Rejection>) {
+    for ((kind, name), _) in mirror.resources() {
+        if matches!(
+            ResourceKind::try_from(*kind),
+            Err(_) | Ok(ResourceKind::Unspecified)
+        ) {
+            rejections.push(rejection(*kind, name, &BuildError::Kind));
+        }
+    }
+}
+
+fn rejection(kind: impl Into<i32>, name: &str, error: &BuildError) -> Rejection {
+    Rejection {
+        id: Some(ResourceId {
+            kind: kind.into(),
+            name: name.to_owned(),
+        }),
+        kind: error.kind().into(),
+        reason: error.to_string(),
+    }
+}
+
+fn order(rejection: &Rejection) -> Option<(i32, &str)> {
+    rejection.id.as_ref().map(|id| (id.kind, id.name.as_str()))
+}
+
+#[cfg(test)]
+mod tests;

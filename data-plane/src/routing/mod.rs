@@ -1,0 +1,91 @@
+//! From resources to the table that answers "which route?".
+//!
+//! [`build`] turns the mirror into a [`RouteTable`]; the table is immutable and is
+//! replaced as a whole. A request loads it once and keeps what it found.
+//!
+//! Not here: what happens after the route is found.
+
+mod build;
+mod entry_point;
+mod error;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod host_index;
+mod listing;
+mod matcher;
+mod network;
+mod path_index;
+#[cfg(test)]
+mod properties;
+mod query;
+pub(crate) mod regexp;
+mod requirement;
+mod route;
+
+use std::sync::Arc;
+
+use self::build::Parts;
+pub(crate) use self::build::build;
+pub(crate) use self::entry_point::{EntryPoint, Trust};
+use self::listing::Listing;
+pub(crate) use self::route::Route;
+use crate::balance::{Roster, Server};
+use crate::proxy::head::Head;
+
+/// Everything a proxy serves, at one version. Immutable.
+#[derive(Debug, Default)]
+pub(crate) struct RouteTable {
+    version: String,
+    /// One for each entry point, by name.
+    listings: Vec<Listing>,
+    /// What the next table is built from, together with the next mirror.
+    parts: Parts,
+    roster: Roster,
+}
+
+impl RouteTable {
+    /// The table before the first update: no entry point, no route.
+    pub(crate) fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Digest of the set this table was built from; empty before the first.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What to listen on, by name.
+    pub(crate) fn entry_points(&self) -> impl Iterator<Item = &Arc<EntryPoint>> {
+        self.listings.iter().map(Listing::entry_point)
+    }
+
+    /// The entry point of this name.
+    pub(crate) fn entry_point(&self, name: &str) -> Option<&Arc<EntryPoint>> {
+        self.listing(name).map(Listing::entry_point)
+    }
+
+    /// The first route in final order (priority descending, then router name
+    /// ascending) whose rule matches.
+    pub(crate) fn find(&self, entry_point: &str, head: &Head) -> Option<&Arc<Route>> {
+        self.listing(entry_point)?.find(head)
+    }
+
+    /// Every route of an entry point in final order, for people.
+    pub(crate) fn routes(&self, entry_point: &str) -> impl Iterator<Item = &Arc<Route>> {
+        self.listing(entry_point)
+            .into_iter()
+            .flat_map(Listing::routes)
+    }
+
+    /// Every server a route may choose, each once. Connections to others can go.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
+        self.roster.servers()
+    }
+
+    fn listing(&self, entry_point: &str) -> Option<&Listing> {
+        // There are a handful: cheaper than a hash.
+        self.listings
+            .iter()
+            .find(|listing| listing.entry_point().name() == entry_point)
+    }
+}

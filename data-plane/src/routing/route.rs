@@ -1,0 +1,28 @@
+//! What a router became: its rule, its middlewares, its service.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::matcher::Matcher;
+use crate::balance::Service;
+use crate::middleware::Middleware;
+
+/// A router in service.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// Qualified: `web@docker`.
+    pub(crate) name: String,
+    /// As written, for people.
+    pub(crate) rule: String,
+    /// Higher first; then by name.
+    pub(crate) priority: i64,
+    /// Outermost first.
+    pub(crate) middlewares: Box<[Arc<Middleware>]>,
+    pub(crate) service: Arc<Service>,
+    /// Value of `X-Traefik-Router` that is refused when it comes in and set when
+    /// the request goes out.
+    pub(crate) loop_guard: Option<HeaderValue>,
+    /// The rule. Shared with the table before when only other parts changed.
+    pub(super) matcher: Arc<Matcher>,
+}

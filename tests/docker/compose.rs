@@ -1,0 +1,263 @@
+//! Compose projects, driven as a person drives them: by the command line.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use fairway_proto::inspection::v1::inspection_client::InspectionClient;
+use fairway_tests::probe::{Probe, ProbeConfig};
+use fairway_tests::wait::wait_until;
+use tonic::transport::Channel;
+
+/// Host that the demo's and the seed's routers match.
+pub const HOST: &str = "demo.res.ch";
+
+/// Path of the API behind `replacePath`.
+pub const API_PATH: &str = "/api/flats/";
+
+/// Requests per second of the load on each of the two routes.
+const RATE: f64 = 200.0;
+
+/// A Compose project on ports of its own. Taken down when dropped.
+pub struct Project {
+    name: String,
+    directory: PathBuf,
+    http: u16,
+    api: u16,
+    grpc: u16,
+}
+
+/// One container of a project.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Container {
+    /// Full id.
+    pub id: String,
+    /// Name without the leading slash.
+    pub name: String,
+}
+
+/// Load on both routes of a project.
+pub struct Load {
+    site: Probe,
+    api: Probe,
+}
+
+impl Project {
+    /// The project in `directory`, relative to the repository.
+    pub fn new(name: &str, directory: &str) -> anyhow::Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let project = Self {
+            name: format!("fairway-test-{name}-{}", std::process::id()),
+            directory: root.join(directory).canonicalize()?,
+            http: free_port()?,
+            api: free_port()?,
+            grpc: free_port()?,
+        };
+        project.compose(&["version"]).context("these tests need `docker compose`: make setup")?;
+        Ok(project)
+    }
+
+    /// `docker compose up -d --build --wait …`, then what `make up` promises.
+    pub async fn up(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        self.compose(&["build", "--quiet"])?;
+        self.scale(arguments)
+    }
+
+    /// `docker compose up -d --wait …` without building.
+    pub fn scale(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let mut all = vec!["up", "-d", "--wait", "--no-build"];
+        all.extend(arguments);
+        self.compose(&all).map(drop)
+    }
+
+    /// Runs `docker compose` on this project and returns what it printed.
+    pub fn compose(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new("docker");
+        command
+            .arg("compose")
+            .args(["--project-name", &self.name])
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env("FAIRWAY_HTTP_PORT", self.http.to_string())
+            .env("FAIRWAY_API_PORT", self.api.to_string())
+            .env("FAIRWAY_GRPC_PORT", self.grpc.to_string())
+            // What is tested is behaviour; the release profile would cost minutes.
+            .env("FAIRWAY_LTO", "off")
+            .env("FAIRWAY_CODEGEN_UNITS", "16");
+        output(command)
+    }
+
+    /// Running containers of a service, by name.
+    pub fn containers(&self, service: &str) -> anyhow::Result<Vec<Container>> {
+        let project = format!("label=com.docker.compose.project={}", self.name);
+        let service = format!("label=com.docker.compose.service={service}");
+        let format = "{{.ID}} {{.Names}}";
+        let listed = docker(&[
+            "ps", "--no-trunc", "--filter", &project, "--filter", &service, "--format", format,
+        ])?;
+        let mut containers: Vec<_> = listed
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(id, name)| Container { id: id.to_owned(), name: name.to_owned() })
+            .collect();
+        containers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(containers)
+    }
+
+    /// Full name of the project's default network.
+    pub fn default_network(&self) -> String {
+        format!("{}_default", self.name)
+    }
+
+    /// Where traffic goes in.
+    pub fn traffic(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.http).into()
+    }
+
+    /// Where the API is.
+    pub fn api(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.api).into()
+    }
+
+    /// Where the gRPC services are.
+    pub fn grpc(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.grpc).into()
+    }
+
+    /// A client of the inspection service.
+    pub async fn inspection(&self) -> anyhow::Result<InspectionClient<Channel>> {
+        Ok(InspectionClient::connect(format!("http://{}", self.grpc())).await?)
+    }
+
+    /// Starts load on the site and on the API.
+    pub fn load(&self) -> Load {
+        let config = |path| ProbeConfig {
+            rate: RATE,
+            ..ProbeConfig::new(self.traffic(), HOST, path)
+        };
+        Load { site: Probe::start(config("/")), api: Probe::start(config(API_PATH)) }
+    }
+
+    /// Waits until exactly these containers answer on `path`, each several times
+    /// in a row of requests.
+    pub async fn answered_by(&self, path: &str, containers: &[Container]) {
+        let mut wanted: Vec<_> = containers.iter().map(|container| short(&container.id)).collect();
+        wanted.sort();
+        let what = format!("answers on {path} from exactly {wanted:?}");
+        wait_until(&what, || {
+            let mut seen: Vec<_> =
+                (0..4 * wanted.len().max(1)).filter_map(|_| self.ask(path).ok()).collect();
+            seen.sort();
+            seen.dedup();
+            seen == wanted
+        })
+        .await;
+    }
+
+    /// Asks once on a new connection; which container answered, as its host name.
+    pub fn ask(&self, path: &str) -> anyhow::Result<String> {
+        let answered = self.ask_in_a_row(path, 1)?;
+        answered.into_iter().next().context("curl printed no head")
+    }
+
+    /// Asks several times on one connection, which is one proxy; who answered.
+    pub fn ask_in_a_row(&self, path: &str, times: usize) -> anyhow::Result<Vec<String>> {
+        let url = format!("http://{}{path}", self.traffic());
+        let host = format!("Host: {HOST}");
+        let mut command = Command::new("curl");
+        command.args(["-sS", "--fail", "--max-time", "10", "-D", "-", "-H", &host]);
+        for _ in 0..times {
+            command.args(["-o", "/dev/null", &url]);
+        }
+        let heads = output(command)?.to_lowercase();
+        let answered = heads.lines().filter_map(|line| line.strip_prefix("x-container:"));
+        Ok(answered.map(|name| name.trim().to_owned()).collect())
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let logs = self.compose(&["logs", "--tail", "60", "control", "proxy"]);
+            eprintln!("{}", logs.unwrap_or_default());
+        }
+        if let Err(error) = self.compose(&["down", "--volumes", "--remove-orphans", "-t", "1"]) {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+impl Load {
+    /// Waits until both routes were answered this many more times.
+    pub async fn go_on(&self, answers: u64) {
+        tokio::join!(self.site.wait_ok(answers), self.api.wait_ok(answers));
+    }
+
+    /// Stops; nothing may have failed.
+    pub async fn finish_flawless(self, during: &str) {
+        for (route, probe) in [("site", self.site), ("api", self.api)] {
+            let report = probe.finish().await;
+            println!(
+                "{during}: {route}: {} requests, {} failed, p99 {:.1} ms, max {:.1} ms",
+                report.counts.sent, report.counts.failed, report.latency_ms.p99,
+                report.latency_ms.max,
+            );
+            report.assert_flawless();
+        }
+    }
+
+    /// Stops; what failed must have been in flight as its proxy was killed.
+    pub async fn finish_with_losses_in_flight(self, during: &str) {
+        use fairway_tests::probe::FailureKind;
+        for (route, probe) in [("site", self.site), ("api", self.api)] {
+            let report = probe.finish().await;
+            let lost = report.counts.failed;
+            println!("{during}: {route}: {} requests, {lost} lost in flight", report.counts.sent);
+            let in_flight =
+                report.failures(FailureKind::InFlight) + report.failures(FailureKind::Truncated);
+            assert_eq!(in_flight, lost, "{report:#?}");
+            assert!(lost <= 16, "more were lost than there are connections: {report:#?}");
+        }
+    }
+}
+
+/// Runs `docker` and returns what it printed.
+pub fn docker(arguments: &[&str]) -> anyhow::Result<String> {
+    let mut command = Command::new("docker");
+    command.args(arguments);
+    output(command)
+}
+
+/// Host name of a container that was given none.
+pub fn short(id: &str) -> String {
+    id.chars().take(12).collect()
+}
+
+/// Body of a GET of `path`.
+pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    let mut command = Command::new("curl");
+    command.args(["-sS", "--fail", "--max-time", "10", &format!("http://{address}{path}")]);
+    output(command)
+}
+
+/// Long enough for whatever was started to show its effect on traffic.
+pub async fn a_moment() {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+}
+
+fn output(mut command: Command) -> anyhow::Result<String> {
+    let done = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let printed = String::from_utf8_lossy(&done.stdout).into_owned();
+    ensure!(
+        done.status.success(),
+        "{command:?} failed: {printed}{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    Ok(printed)
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
