@@ -12,9 +12,11 @@
 )]
 
 pub mod backend;
+pub mod discovery_client;
 pub mod fake_docker;
 pub mod fault_proxy;
 pub mod loopback;
 pub mod probe;
 pub mod raw_client;
 pub mod wait;
+pub mod world;

@@ -1,0 +1,17 @@
+//! Both planes in one process, end to end: real bollard at one end, raw bytes at
+//! the other, faults in between.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests stop loudly"
+)]
+
+mod control_plane;
+mod diagnostic;
+mod engine_fault;
+mod lifecycle;
+mod protocol_model;
+mod routing;
+mod scaling;
+mod stream;
