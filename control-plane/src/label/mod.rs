@@ -10,6 +10,7 @@ mod decode;
 mod fields;
 mod router;
 mod service;
+mod suggestion;
 #[cfg(test)]
 mod tests;
 mod tree;
