@@ -62,7 +62,7 @@ async fn follow<E: Engine>(
 }
 
 /// An error and what caused it.
-fn describe(error: &dyn Error) -> String {
+pub(super) fn describe(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {
