@@ -1,18 +1,32 @@
 //! The proxy's end of the stream from the control plane.
+//!
+//! [`run`] keeps one stream open; [`session`] is one stream; `Replica` applies what it
+//! brings; [`Mirror`] is what was sent, as sent. Nothing but an update that was decoded
+//! changes the table: while no control plane answers, the last one serves.
+//!
+//! Not here: what a resource means ([`crate::routing`]), how listeners are opened.
 
+mod backoff;
 mod mirror;
+mod replica;
+mod session;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::Node;
 use futures_util::future::BoxFuture;
 use http::Uri;
+use rand::seq::SliceRandom as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::{error, warn};
 
+use self::backoff::Backoff;
 pub(crate) use self::mirror::Mirror;
+use self::replica::Replica;
 use crate::routing::RouteTable;
 
 /// Where the configuration comes from, and who asks for it.
@@ -59,14 +73,44 @@ impl DiscoveryStatus {
     }
 }
 
-/// Keeps `table` as the control plane says, for ever. Nothing but an update that
-/// was decoded changes it: while no control plane answers, the last one serves.
+/// Keeps `table` as the control planes say, for ever; they are tried in random order.
 pub(crate) async fn run(
     config: DiscoveryConfig,
     table: Arc<ArcSwap<RouteTable>>,
     listeners: Arc<dyn Listeners>,
     status: watch::Sender<DiscoveryStatus>,
 ) {
-    let _ = (config, table, listeners, status);
-    std::future::pending().await
+    let DiscoveryConfig {
+        mut endpoints,
+        node,
+    } = config;
+    let mut replica = Replica::new(table, listeners, status);
+    let mut backoff = Backoff::default();
+    loop {
+        endpoints.shuffle(&mut rand::rng());
+        for endpoint in &endpoints {
+            let Err(error) = session::run(endpoint, &node, &mut replica, &mut backoff).await;
+            replica.disconnected();
+            warn!(control_plane = %endpoint, error = chain(&error), "no control plane");
+            backoff.sleep().await;
+        }
+        if endpoints.is_empty() {
+            error!("no control plane is configured");
+            return std::future::pending().await;
+        }
+    }
 }
+
+/// An error and its sources in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.extend([": ", &error.to_string()]);
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

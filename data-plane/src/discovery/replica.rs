@@ -1,0 +1,151 @@
+//! What this proxy holds, and the one place that changes what it serves.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use fairway_proto::discovery::v1::{
+    Ack, Rejection, RejectionKind, ResourceId, ResourceKind, Update, UpdateMode,
+};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::{DiscoveryStatus, Listeners, Mirror};
+use crate::routing::{self, RouteTable};
+
+/// The mirror, the table made of it, and who has to know.
+pub(super) struct Replica {
+    mirror: Mirror,
+    /// Of the last build.
+    rejections: Vec<Rejection>,
+    table: Arc<ArcSwap<RouteTable>>,
+    listeners: Arc<dyn Listeners>,
+    status: watch::Sender<DiscoveryStatus>,
+}
+
+impl Replica {
+    pub(super) fn new(
+        table: Arc<ArcSwap<RouteTable>>,
+        listeners: Arc<dyn Listeners>,
+        status: watch::Sender<DiscoveryStatus>,
+    ) -> Self {
+        Self {
+            mirror: Mirror::default(),
+            rejections: Vec::new(),
+            table,
+            listeners,
+            status,
+        }
+    }
+
+    /// Version of the whole set; empty if there is none.
+    pub(super) fn version(&self) -> &str {
+        self.mirror.version()
+    }
+
+    /// One transaction: mirror, table, listeners, and then the acknowledgement.
+    pub(super) async fn apply(&mut self, update: Update) -> Ack {
+        let nonce = update.nonce;
+        if self.is_up_to_date(&update) {
+            debug!(
+                version = update.version,
+                nonce, "configuration is up to date"
+            );
+        } else {
+            self.swap(update);
+        }
+        let mut ack = Ack {
+            nonce,
+            rejections: self.rejections.clone(),
+            ..Ack::default()
+        };
+        let table = self.table.load_full();
+        for (entry_point, bound) in self.listeners.reconcile(&table).await {
+            match bound {
+                Ok(address) => drop(ack.listeners.insert(entry_point, address)),
+                Err(reason) => {
+                    warn!(
+                        entrypoint = entry_point,
+                        error = reason,
+                        "entry point is not bound"
+                    );
+                    ack.rejections.push(not_bound(entry_point, reason));
+                }
+            }
+        }
+        self.report(true);
+        ack
+    }
+
+    /// The stream ended. What is served stays.
+    pub(super) fn disconnected(&self) {
+        self.report(false);
+    }
+
+    /// The answer to a proxy that already holds the current version. The table is left
+    /// as it is, even where a build would make an equal one.
+    fn is_up_to_date(&self, update: &Update) -> bool {
+        update.mode() == UpdateMode::Delta
+            && update.upserts.is_empty()
+            && update.removals.is_empty()
+            && update.version == self.mirror.version()
+    }
+
+    fn swap(&mut self, update: Update) {
+        let (nonce, mode) = (update.nonce, update.mode());
+        let (upserts, removals) = (update.upserts.len(), update.removals.len());
+        self.mirror.apply(update);
+        let (table, rejections) = routing::build(&self.mirror, &self.table.load());
+        self.table.store(Arc::new(table));
+        for rejection in rejections
+            .iter()
+            .filter(|known| !self.rejections.contains(known))
+        {
+            warn_of(rejection);
+        }
+        self.rejections = rejections;
+        info!(
+            version = self.mirror.version(),
+            nonce,
+            mode = mode.as_str_name(),
+            upserts,
+            removals,
+            rejections = self.rejections.len(),
+            "configuration applied"
+        );
+    }
+
+    fn report(&self, connected: bool) {
+        self.status.send_modify(|status| {
+            if status.connected != connected {
+                status.connected = connected;
+                status.since = Instant::now();
+            }
+            status.ever_applied |= connected;
+            self.mirror.version().clone_into(&mut status.version);
+        });
+    }
+}
+
+fn not_bound(entry_point: String, reason: String) -> Rejection {
+    Rejection {
+        id: Some(ResourceId {
+            kind: ResourceKind::EntryPoint.into(),
+            name: entry_point,
+        }),
+        kind: RejectionKind::Invalid.into(),
+        reason,
+    }
+}
+
+fn warn_of(rejection: &Rejection) {
+    let error = &rejection.reason;
+    let id = rejection.id.clone().unwrap_or_default();
+    match id.kind() {
+        ResourceKind::EntryPoint => warn!(entrypoint = id.name, error, "entry point is rejected"),
+        ResourceKind::Router => warn!(router = id.name, error, "router is rejected"),
+        ResourceKind::Middleware => warn!(middleware = id.name, error, "middleware is rejected"),
+        ResourceKind::Service => warn!(service = id.name, error, "service is rejected"),
+        ResourceKind::Unspecified => warn!(name = id.name, error, "resource is rejected"),
+    }
+}

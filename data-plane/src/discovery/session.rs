@@ -1,0 +1,122 @@
+//! One stream to one control plane, from `Hello` to its end.
+//!
+//! The control plane has one update in flight: each is applied and acknowledged before
+//! the next is read. A stream never ends well; how it ended is for the log.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use fairway_proto::discovery::v1::client_message::Message;
+use fairway_proto::discovery::v1::discovery_client::DiscoveryClient;
+use fairway_proto::discovery::v1::{ClientMessage, Hello, Node, Update, UpdateMode};
+use fairway_proto::{KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_MESSAGE_BYTES};
+use http::Uri;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Endpoint;
+use tonic::{Status, Streaming};
+use tracing::info;
+
+use super::backoff::Backoff;
+use super::replica::Replica;
+
+/// To resolve the name and connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// To be accepted as a stream. The first update may take longer: the control plane
+/// waits until it knows the world.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a stream ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error("cannot connect")]
+    Connect(#[source] tonic::transport::Error),
+    #[error("the stream was refused")]
+    Open(#[source] Status),
+    #[error("the stream was not accepted in {} s", OPEN_TIMEOUT.as_secs())]
+    OpenTimeout,
+    #[error("the stream broke")]
+    Stream(#[source] Status),
+    #[error("the stream was closed")]
+    Closed,
+    #[error("the update has mode {0}, which this proxy does not know")]
+    Mode(i32),
+    #[error("the update is a difference to a set that this proxy does not hold")]
+    NoBase,
+}
+
+/// Runs one stream until it ends.
+pub(super) async fn run(
+    control_plane: &Uri,
+    node: &Node,
+    replica: &mut Replica,
+    backoff: &mut Backoff,
+) -> Result<Infallible, SessionError> {
+    let (messages, outbound) = mpsc::channel(1);
+    let held_version = replica.version().to_owned();
+    let hello = Message::Hello(Hello {
+        node: Some(node.clone()),
+        held_version,
+    });
+    send(&messages, hello).await?;
+    let mut updates = timeout(OPEN_TIMEOUT, open(control_plane, outbound))
+        .await
+        .map_err(|_| SessionError::OpenTimeout)??;
+    info!(control_plane = %control_plane, "connected to the control plane");
+    loop {
+        let update = updates.message().await.map_err(SessionError::Stream)?;
+        let update = update.ok_or(SessionError::Closed)?;
+        check(&update, replica)?;
+        backoff.reset();
+        let ack = replica.apply(update).await;
+        send(&messages, Message::Ack(ack)).await?;
+    }
+}
+
+async fn open(
+    control_plane: &Uri,
+    outbound: mpsc::Receiver<ClientMessage>,
+) -> Result<Streaming<Update>, SessionError> {
+    let channel = Endpoint::from(control_plane.clone())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .connect()
+        .await
+        .map_err(SessionError::Connect)?;
+    let response = DiscoveryClient::new(channel)
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES)
+        .stream(ReceiverStream::new(outbound))
+        .await
+        .map_err(SessionError::Open)?;
+    Ok(response.into_inner())
+}
+
+/// An update that does not say what it means must not touch the mirror, whose version
+/// would then lie.
+fn check(update: &Update, replica: &Replica) -> Result<(), SessionError> {
+    match UpdateMode::try_from(update.mode) {
+        Ok(UpdateMode::Snapshot) => Ok(()),
+        Ok(UpdateMode::Delta) if replica.version().is_empty() => Err(SessionError::NoBase),
+        Ok(UpdateMode::Delta) => Ok(()),
+        Ok(UpdateMode::Unspecified) | Err(_) => Err(SessionError::Mode(update.mode)),
+    }
+}
+
+async fn send(
+    messages: &mpsc::Sender<ClientMessage>,
+    message: Message,
+) -> Result<(), SessionError> {
+    let message = ClientMessage {
+        message: Some(message),
+    };
+    messages
+        .send(message)
+        .await
+        .map_err(|_| SessionError::Closed)
+}
