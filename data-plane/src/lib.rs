@@ -1,11 +1,7 @@
 //! The data plane: takes its routing configuration from the control plane and
 //! forwards HTTP.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the request path that uses them comes next"
-)]
+#![allow(dead_code)]
 
 mod balance;
 mod discovery;
