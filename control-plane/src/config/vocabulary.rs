@@ -3,6 +3,8 @@
 //! A path is compared without regard to case; `*` stands for a name the user
 //! chooses, `**` at the end for anything below. The first row that fits wins.
 
+use crate::spelling;
+
 /// One flag.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flag {
@@ -309,31 +311,19 @@ fn fit(path: &str, written: &[&str]) -> Option<Vec<String>> {
 
 /// The known flag that is nearest to what was written, with the user's names in it.
 pub(super) fn nearest(name: &str) -> Option<String> {
-    let lower = name.to_lowercase();
     let words: Vec<&str> = name.split('.').collect();
-    FLAGS
-        .iter()
-        .filter(|flag| matches!(flag.effect, Full) && !flag.path.contains("**"))
-        .map(|flag| {
-            let path: Vec<&str> = flag
-                .path
-                .split('.')
-                .enumerate()
-                .map(|(at, part)| match words.get(at) {
-                    Some(word) if part == "*" => word,
-                    _ if part == "*" => "NAME",
-                    _ => part,
-                })
-                .collect();
-            let path = path.join(".");
-            (
-                strsim::damerau_levenshtein(&path.to_lowercase(), &lower),
-                path,
-            )
-        })
-        .filter(|(distance, path)| *distance <= 3.max(path.len() / 3))
-        .min()
-        .map(|(_, path)| path)
+    let with_names = |flag: &Flag| {
+        let parts = flag.path.split('.').enumerate();
+        let parts = parts.map(|(at, part)| match words.get(at) {
+            Some(word) if part == "*" => word,
+            None if part == "*" => "NAME",
+            _ => part,
+        });
+        parts.collect::<Vec<_>>().join(".")
+    };
+    let working = FLAGS.iter().filter(|flag| matches!(flag.effect, Full));
+    let known: Vec<String> = working.map(with_names).collect();
+    spelling::nearest(name, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// The text of `--help`.

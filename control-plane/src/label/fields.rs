@@ -339,29 +339,28 @@ impl Fields {
             .filter(|name| !name.starts_with('['))
             .collect();
         // A slip of the pen at this very place.
-        if let Some(name) = spelling::nearest(&node.name, here.iter().copied()) {
-            let path: Vec<_> = std::iter::once(name).chain(rest.iter().copied()).collect();
-            let path = path.join(".");
-            let path = if above.is_empty() {
-                path
-            } else {
-                format!("{above}.{path}")
-            };
-            let path = known
+        let near = spelling::nearest(&node.name, here.iter().copied());
+        let path = near.map(|name| {
+            let path = rest
                 .iter()
-                .find(|word| word.path.eq_ignore_ascii_case(&path));
-            let path = path.map_or_else(|| join_name(above, name), |word| word.path.to_owned());
-            return format!("did you mean {}?", self.key(&path));
-        }
+                .fold(name.to_owned(), |path, part| format!("{path}.{part}"));
+            join_name(above, &path)
+        });
+        let word = known.iter().find(|word| {
+            let same = |path: &String| word.path.eq_ignore_ascii_case(path);
+            path.as_ref().is_some_and(same) && word.form != Form::Group
+        });
         // The right name at the wrong place.
         let last = rest.last().copied().unwrap_or(&node.name);
-        let elsewhere = known.iter().find(|word| {
-            let name = word.path.rsplit(['.', ']']).next().unwrap_or_default();
-            name.eq_ignore_ascii_case(last)
+        let word = word.or_else(|| {
+            known
+                .iter()
+                .find(|word| word.last().eq_ignore_ascii_case(last))
         });
-        match elsewhere {
-            Some(word) => format!("did you mean {}?", self.key(word.path)),
-            None => format!("what can stand there: {}", here.join(", ")),
+        match (word, near) {
+            (Some(word), _) => format!("did you mean {}?", self.key(word.path)),
+            (None, Some(name)) => format!("did you mean {}?", self.key(&join_name(above, name))),
+            (None, None) => format!("what can stand there: {}", here.join(", ")),
         }
     }
 }

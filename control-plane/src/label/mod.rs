@@ -10,6 +10,8 @@ mod decode;
 mod fields;
 mod router;
 mod service;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod value;
 mod vocabulary;

@@ -10,6 +10,8 @@ mod replace_path;
 mod replace_path_regex;
 mod strip_prefix;
 mod strip_prefix_regex;
+#[cfg(test)]
+mod tests;
 
 pub use add_prefix::AddPrefix;
 pub use chain::Chain;

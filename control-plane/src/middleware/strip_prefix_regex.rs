@@ -20,19 +20,27 @@ impl StripPrefixRegex {
     /// Reads the options; what is wrong is told to the fields.
     pub(super) fn decode(fields: &mut Fields) -> Option<Self> {
         const REGEX: &str = "stripPrefixRegex.regex";
+        const COMMA: &str =
+            "a comma always separates expressions here: write (v1|v2) instead of v{1,2}";
         let mut regex = Vec::new();
         for text in fields
             .list(REGEX)
             .into_iter()
             .filter(|text| !text.is_empty())
         {
+            if text.matches('{').count() != text.matches('}').count() {
+                fields.remark(
+                    REGEX,
+                    format!("{text} was taken for a whole expression"),
+                    COMMA,
+                );
+            }
             match Pattern::new(&text) {
                 Ok(pattern) => regex.push(pattern),
-                Err(error) => fields.reject(
-                    REGEX,
-                    format!("the regular expression {text} cannot be used: {error}"),
-                    "a comma always separates expressions here; write {1} or {2} instead of {1,2}",
-                ),
+                Err(error) => {
+                    let message = format!("the regular expression {text} cannot be used: {error}");
+                    fields.reject(REGEX, message, COMMA);
+                }
             }
         }
         if regex.is_empty() && !fields.has_mistakes() {

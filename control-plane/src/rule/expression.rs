@@ -388,87 +388,38 @@ mod tests {
 
     #[test]
     fn a_mistake_is_told_with_its_place_and_a_cure() {
+        #[rustfmt::skip]
         let rows = [
             ("", 1, "it is empty", "Host(`example.com`)"),
             ("  \n", 1, "it is empty", ""),
             ("Host", 1, "`Host` has no arguments", "Host(…)"),
-            (
-                "Host(example.com)",
-                6,
-                "argument example.com of Host",
-                "Host(`example.com`)",
-            ),
-            (
-                "Host('example.com')",
-                6,
-                "not in back quotes",
-                "Host(`example.com`)",
-            ),
-            (
-                "Host(“example.com”)",
-                6,
-                "not in back quotes",
-                "Host(`example.com`)",
-            ),
+            ("Host(example.com)", 6, "argument example.com of Host", "Host(`example.com`)"),
+            ("Host('example.com')", 6, "not in back quotes", "Host(`example.com`)"),
+            ("Host(“example.com”)", 6, "not in back quotes", "Host(`example.com`)"),
             ("Host((`a`))", 6, "not in back quotes", ""),
             ("Host(`a` + `b`)", 10, "`+` inside the arguments", ""),
             ("Host(`a` || `b`)", 10, "`||` inside the arguments", "`||`"),
-            (
-                "Host(`a`) &&",
-                13,
-                "ends where a matcher",
-                "take the operator out",
-            ),
+            ("Host(`a`) &&", 13, "ends where a matcher", "take the operator out"),
             ("Host(`a`))", 10, "no partner", "take the `)` out"),
             ("(Host(`a`)", 1, "no partner", "close it"),
             ("Host(`a`", 9, "have no end", "`)`"),
             ("Host(`a)", 6, "no partner", "back quote"),
-            (
-                "Host(`a`) AND Host(`b`)",
-                11,
-                "`AND` is not an operator",
-                "`&&`",
-            ),
-            (
-                "Host(`a`) or Host(`b`)",
-                11,
-                "`or` is not an operator",
-                "`||`",
-            ),
+            ("Host(`a`) AND Host(`b`)", 11, "`AND` is not an operator", "`&&`"),
+            ("Host(`a`) or Host(`b`)", 11, "`or` is not an operator", "`||`"),
             ("not Host(`a`)", 1, "`not` is not an operator", "`!`"),
-            (
-                "Host(`a`) & Host(`b`)",
-                11,
-                "`&` is not an operator",
-                "`&&`",
-            ),
-            (
-                "Host(`a`) | Host(`b`)",
-                11,
-                "`|` is not an operator",
-                "`||`",
-            ),
+            ("Host(`a`) & Host(`b`)", 11, "`&` is not an operator", "`&&`"),
+            ("Host(`a`) | Host(`b`)", 11, "`|` is not an operator", "`||`"),
             ("Host(`a`) == Host(`b`)", 11, "`=` where `&&`", ""),
             ("Host(`a`) Host(`b`)", 11, "`Host` where `&&`", "`&&`"),
             ("Host(`a`); Host(`b`)", 10, "`;` where", ""),
-            (
-                "Host(`a`)\n&& Path(`/x`)",
-                10,
-                "line break before `&&`",
-                "after an operator",
-            ),
+            ("Host(`a`)\n&& Path(`/x`)", 10, "line break before `&&`", "after an operator"),
             ("(\nHost(`a`)\n)", 12, "line break before `)`", ""),
             ("Host(\n`a`\n)", 10, "line break before `)`", ""),
             ("`a`", 1, "a string where a matcher", "Host(`a`)"),
             ("Host:example.com", 1, "Traefik v1", "Host(`example.com`)"),
             ("Host(,`a`)", 6, "missing before the comma", ""),
             ("1 < 2", 1, "`1` where a matcher", ""),
-            (
-                r#"Path("^/\d")"#,
-                8,
-                r"`\d` is not an escape",
-                "back quotes",
-            ),
+            (r#"Path("^/\d")"#, 9, r"`\d` is not an escape", "back quotes"),
         ];
         for (text, column, message, suggestion) in rows {
             let error = parse(text).unwrap_err();

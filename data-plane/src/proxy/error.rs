@@ -71,6 +71,9 @@ pub(crate) enum ProxyError {
     /// CONNECT: this is no forward proxy.
     #[error("CONNECT is not offered")]
     Connect,
+    /// No method anybody knows is that long.
+    #[error("method is too long")]
+    Method,
     /// TRACE would show headers the client must not see.
     #[error("TRACE is not offered")]
     Trace,
@@ -131,7 +134,7 @@ impl ProxyError {
             Self::BadRequest(_) | Self::Path(_) | Self::Target | Self::Loop => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Connect | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
+            Self::Connect | Self::Method | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Trace => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
@@ -154,7 +157,7 @@ impl ProxyError {
         match self {
             Self::BadRequest(_) | Self::Path(_) | Self::TransferCoding => Reason::BadRequest,
             Self::Target => Reason::UncleanPath,
-            Self::Connect | Self::Trace => Reason::MethodNotAllowed,
+            Self::Connect | Self::Method | Self::Trace => Reason::MethodNotAllowed,
             Self::UriTooLong => Reason::UriTooLong,
             Self::Expectation => Reason::ExpectationFailed,
             Self::Loop => Reason::LoopDetected,
@@ -191,6 +194,7 @@ impl ProxyError {
             Self::BadRequest(_)
             | Self::Path(_)
             | Self::Connect
+            | Self::Method
             | Self::Trace
             | Self::TransferCoding
             | Self::UriTooLong
@@ -236,6 +240,7 @@ impl ProxyError {
             Self::BadRequest(_)
                 | Self::Path(_)
                 | Self::Connect
+                | Self::Method
                 | Self::Trace
                 | Self::TransferCoding
                 | Self::UriTooLong
@@ -251,7 +256,11 @@ impl ProxyError {
             Self::UpstreamInvalid(error)
         } else if error.is_user() {
             // The only body we send is the client's: its failure is the client's.
-            Self::ClientReset(error)
+            if is_malformed(&error) {
+                Self::BadRequest("framing of the body is broken")
+            } else {
+                Self::ClientReset(error)
+            }
         } else {
             Self::UpstreamReset(error)
         }
@@ -265,6 +274,19 @@ impl ProxyError {
             _ => Self::Connection(error),
         }
     }
+}
+
+/// A body that breaks the rules, not one that broke off.
+fn is_malformed(error: &hyper::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            use std::io::ErrorKind::{InvalidData, InvalidInput};
+            return matches!(error.kind(), InvalidInput | InvalidData);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl Dispatch<'_> {
                     request = *unsent;
                     server = lease.server;
                 }
-                Err(Failure::Lost(_)) if spare.is_some() => {
+                Err(Failure::Lost(error)) if spare.is_some() && !error.is_parse() => {
                     let Some(again) = spare.take() else {
                         return Err(ProxyError::Internal);
                     };

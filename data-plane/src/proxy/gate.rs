@@ -10,7 +10,7 @@
 
 use std::net::Ipv6Addr;
 
-use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
@@ -19,6 +19,11 @@ use super::error::ProxyError;
 
 /// Longest request target, in bytes.
 const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// Longest method, in bytes.
+const MAX_METHOD_BYTES: usize = 32;
+/// Longest `Content-Length`, in digits: no body is longer, and every server that
+/// counts in 63 bits can read it.
+const MAX_LENGTH_DIGITS: usize = 18;
 /// Longest host with port, in bytes.
 const MAX_HOST_BYTES: usize = 255 + 6;
 
@@ -42,7 +47,16 @@ pub(crate) fn admit(parts: &mut Parts, fragment: bool) -> Result<Admission, Prox
         return Err(ProxyError::BadRequest("target has a fragment"));
     }
     if parts.method == Method::CONNECT {
-        return Err(ProxyError::Connect);
+        let asks_for_tunnel = parts.uri.path_and_query().is_none();
+        let error = ProxyError::BadRequest("CONNECT with a path");
+        return Err(if asks_for_tunnel {
+            ProxyError::Connect
+        } else {
+            error
+        });
+    }
+    if parts.method.as_str().len() > MAX_METHOD_BYTES {
+        return Err(ProxyError::Method);
     }
     if parts.method == Method::TRACE {
         return Err(ProxyError::Trace);
@@ -67,6 +81,12 @@ pub(crate) fn admit(parts: &mut Parts, fragment: bool) -> Result<Admission, Prox
 
 /// hyper takes any list that ends in `chunked`; servers behind may not.
 fn check_framing(headers: &HeaderMap) -> Result<(), ProxyError> {
+    if headers
+        .get(CONTENT_LENGTH)
+        .is_some_and(|length| length.len() > MAX_LENGTH_DIGITS)
+    {
+        return Err(ProxyError::BadRequest("Content-Length is too long"));
+    }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else {
         return Ok(());
@@ -79,10 +99,14 @@ fn check_framing(headers: &HeaderMap) -> Result<(), ProxyError> {
         .trim_ascii()
         .eq_ignore_ascii_case(b"chunked")
     {
-        Ok(())
-    } else {
-        Err(ProxyError::TransferCoding)
+        return Ok(());
     }
+    let other = |name: &str| !name.eq_ignore_ascii_case("chunked");
+    Err(if super::headers::tokens(coding).any(other) {
+        ProxyError::TransferCoding
+    } else {
+        ProxyError::BadRequest("Transfer-Encoding is not one `chunked`")
+    })
 }
 
 /// The one host of the request. An absolute target overrides the header.
@@ -221,7 +245,9 @@ mod tests {
         assert_eq!(status("GET", "/", &host), 200);
         assert_eq!(status("PURGE", "/", &host), 200);
         assert_eq!(status("CONNECT", "a.test:443", &host), 501);
+        assert_eq!(status("CONNECT", "/", &host), 400);
         assert_eq!(status("TRACE", "/", &host), 405);
+        assert_eq!(status(&"A".repeat(33), "/", &host), 501);
     }
 
     #[test]
@@ -318,9 +344,18 @@ mod tests {
         assert_eq!(with(&["chunked"]), 200);
         assert_eq!(with(&["ChunKed"]), 200);
         assert_eq!(with(&["gzip, chunked"]), 501);
-        assert_eq!(with(&["chunked, chunked"]), 501);
+        assert_eq!(with(&["chunked, chunked"]), 400);
+        assert_eq!(with(&[",chunked"]), 400);
         assert_eq!(with(&["chunked", "chunked"]), 400);
         assert_eq!(with(&["identity", "chunked"]), 400);
+    }
+
+    #[test]
+    fn a_length_no_body_can_have_is_refused() {
+        for (length, expected) in [("5", 200), ("9223372036854775808", 400)] {
+            let headers = [("host", "a"), ("content-length", length)];
+            assert_eq!(status("POST", "/", &headers), expected);
+        }
     }
 
     #[test]

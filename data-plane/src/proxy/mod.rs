@@ -244,6 +244,12 @@ async fn to_server(
         return Err(ProxyError::UpstreamCoding);
     }
     headers::strip_response(&mut parts.headers, false);
+    if upgrade.is_some() {
+        // What the client sent early, for the other protocol, is no request.
+        parts
+            .headers
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     parts.version = http::Version::HTTP_11;
     Ok(Answer {
         parts,

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use self::build::Parts;
 pub(crate) use self::build::build;
-pub(crate) use self::entry_point::{EntryPoint, Trust};
+pub(crate) use self::entry_point::EntryPoint;
 use self::listing::Listing;
 pub(crate) use self::route::Route;
 use crate::balance::{Roster, Server};

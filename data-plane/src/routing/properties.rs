@@ -64,7 +64,7 @@ fn table(rules: Vec<(wire::Matcher, i64)>) -> RouteTable {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn the_index_finds_what_a_plain_scan_finds(

@@ -102,8 +102,8 @@ fn mistakes_are_named_with_what_would_work() {
             vec!["ssh:// is not available"],
         ),
         (
-            vec!["--providers.docker.defaultRule={{ .Nam }}"],
-            vec!["there is no .Nam"],
+            vec!["--providers.docker.defaultRule={{ normalise .Name }}"],
+            vec!["did you mean normalize"],
         ),
         (
             vec!["--providers.docker.constraints=Tag(`a`,`b`)"],

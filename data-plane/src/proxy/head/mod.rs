@@ -16,9 +16,9 @@ use bytes::{BufMut as _, BytesMut};
 use http::uri::{InvalidUri, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method};
 
+use self::path::decode_routing_path;
 pub(crate) use self::path::{
-    PathError, decode_routing_path, escape_path, is_clean, normalise_path, strip_decoded_prefix,
-    unescape,
+    PathError, escape_path, is_clean, normalise_path, strip_decoded_prefix, unescape,
 };
 
 /// A request without its body.

@@ -64,7 +64,7 @@ fn requests_an_edge_must_refuse_are_refused_and_the_connection_is_closed() {
         (
             "coding twice",
             "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-            501,
+            400,
         ),
         (
             "two codings",
@@ -140,6 +140,33 @@ fn content_length_beside_chunked_is_not_forwarded_and_the_connection_is_closed()
             assert!(request.header("content-length").is_none());
             assert!(!request.line().contains("SMUGGLED"));
         }
+    }
+}
+
+#[test]
+fn a_body_with_broken_chunks_is_refused_and_never_complete() {
+    let origin = Origin::answering(|request| {
+        assert!(!request.complete, "{request:?}");
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_owned()
+    });
+    let proxy = Proxy::start(Site::of(&[&origin]));
+    for body in [
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "-1\r\nx",
+        "5\r\nhelloXX0\r\n\r\n",
+        "5\nhello\r\n0\r\n\r\n",
+    ] {
+        let mut wire = proxy.connect();
+        wire.send(format!(
+            "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n{body}"
+        ));
+        let answer = wire.read_message().unwrap();
+        assert_eq!(
+            (answer.status(), answer.header("connection")),
+            (400, Some("close")),
+            "{body}"
+        );
+        assert!(wire.is_closed(), "{body}");
     }
 }
 

@@ -47,9 +47,7 @@ impl Routers<'_> {
         // The rule first: of two faults the author's own is the one to report.
         let matcher = matcher(router, self.known.get(name))?;
         let loop_guard = loop_guard(router)?;
-        for name in &router.entry_points {
-            self.current(&parts.entry_points, ResourceKind::EntryPoint, name)?;
-        }
+        self.check_entry_points(router, parts)?;
         let middlewares = router.middlewares.iter();
         let middlewares = middlewares
             .map(|name| self.current(&parts.middlewares, ResourceKind::Middleware, name));
@@ -62,6 +60,18 @@ impl Routers<'_> {
             loop_guard,
             matcher,
         })
+    }
+
+    /// A router may do without one of its entry points, but not without all.
+    fn check_entry_points(&self, router: &Router, parts: &Parts) -> Result<(), BuildError> {
+        let mut names = router.entry_points.iter();
+        if names.any(|name| parts.entry_points.contains_key(name)) {
+            return Ok(());
+        }
+        for name in &router.entry_points {
+            self.current(&parts.entry_points, ResourceKind::EntryPoint, name)?;
+        }
+        Ok(())
     }
 
     /// What a router refers to, if it is in service as sent.

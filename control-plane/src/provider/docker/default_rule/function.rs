@@ -2,6 +2,7 @@
 
 use super::super::container::normalize;
 use super::{DefaultRuleError, Value};
+use crate::spelling;
 
 /// Name, least and most arguments.
 const FUNCTIONS: &[(&str, usize, usize)] = &[
@@ -65,15 +66,10 @@ pub(super) fn known(name: &str) -> Result<(), DefaultRuleError> {
             "{name} is not available in default rules"
         )));
     }
-    let nearest = FUNCTIONS
-        .iter()
-        .map(|(known, ..)| *known)
-        .min_by_key(|known| strsim::damerau_levenshtein(known, name));
+    let nearest = spelling::nearest(name, FUNCTIONS.iter().map(|(known, ..)| *known));
     Err(DefaultRuleError(match nearest {
-        Some(nearest) if strsim::damerau_levenshtein(nearest, name) <= 3 => {
-            format!("there is no function {name}; did you mean {nearest}?")
-        }
-        _ => format!("there is no function {name}"),
+        Some(nearest) => format!("there is no function {name}; did you mean {nearest}?"),
+        None => format!("there is no function {name}"),
     }))
 }
 

@@ -1,0 +1,62 @@
+//! Processes on a core of their own, and the CPU time they used.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+
+/// A child process, ended when dropped.
+pub struct Process(Child);
+
+impl Process {
+    /// Starts `program` on `core`.
+    pub fn start(core: u32, program: &str, arguments: &[String]) -> anyhow::Result<Self> {
+        let child = Command::new("taskset")
+            .args(["-c", &core.to_string(), program])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {program}"))?;
+        // taskset becomes the program: the child's id is the program's.
+        Ok(Self(child))
+    }
+
+    /// CPU time of all its threads, user and system, in nanoseconds.
+    pub fn cpu_ns(&self) -> anyhow::Result<u64> {
+        let tasks = format!("/proc/{}/task", self.0.id());
+        let mut sum = 0;
+        for task in std::fs::read_dir(&tasks).with_context(|| format!("{tasks}: it has ended"))? {
+            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            let on_cpu = text.split(' ').next().unwrap_or_default();
+            sum += on_cpu.parse::<u64>()?;
+        }
+        Ok(sum)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; the wait takes it in either way.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Path of another program of this build.
+pub fn built(name: &str) -> anyhow::Result<String> {
+    let path: PathBuf = std::env::current_exe()?.with_file_name(name);
+    ensure!(path.exists(), "{} is missing: cargo build --release --bins", path.display());
+    Ok(path.to_string_lossy().into_owned())
+}
+
+/// First line of what `tool` says about itself.
+pub fn version(tool: &str) -> anyhow::Result<String> {
+    let flag = if tool == "taskset" { "--version" } else { "-v" };
+    let said = Command::new(tool).arg(flag).output()?;
+    let text = [said.stdout, said.stderr].concat();
+    let first = String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned();
+    println!("{first}");
+    Ok(first)
+}
