@@ -274,3 +274,19 @@ async fn many_containers_are_not_inspected_again_for_each_new_one() {
     let more = world.engine().count("inspect") - inspected;
     assert!(more <= 10, "{more} inspections for one new container");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_behind_a_socket_proxy_is_enough() {
+    let world = Setting::new().tcp().start().await;
+    world.run_site(2).await;
+    world.kill_container("web-1").await;
+    world.wait_rotation("web.test", "/", &["web-2"]).await;
+    for call in ["forbidden", "unknown"] {
+        assert_eq!(
+            world.engine().count(call),
+            0,
+            "{:?}",
+            world.engine().calls()
+        );
+    }
+}
