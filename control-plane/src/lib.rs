@@ -19,6 +19,7 @@ pub mod rule;
 mod server;
 pub mod snapshot;
 mod spelling;
+pub mod wait;
 
 pub use config::StaticConfig;
 pub use server::{Running, StartError, start};

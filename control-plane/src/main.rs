@@ -6,7 +6,8 @@ mod telemetry;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use fairway_control::config::{Command, StaticConfig};
+use fairway_control::config::{Command, StaticConfig, WaitOptions};
+use fairway_control::wait::WaitError;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Command::Healthcheck(config) => block_on(healthcheck::ask(&config)),
+        Command::Wait(options) => block_on(wait(options)),
         Command::Run(config) => {
             telemetry::start(config.log);
             block_on(run(*config))
@@ -37,7 +39,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("fairway-control: {error:#}");
-            ExitCode::FAILURE
+            let waited = error.downcast_ref::<WaitError>();
+            waited.map_or(ExitCode::FAILURE, |error| ExitCode::from(error.exit_code()))
         }
     }
 }
@@ -60,5 +63,14 @@ async fn run(config: StaticConfig) -> anyhow::Result<()> {
     }
     info!("stopping");
     running.stop().await;
+    Ok(())
+}
+
+async fn wait(options: WaitOptions) -> anyhow::Result<()> {
+    let waited = fairway_control::wait::wait(&options).await?;
+    println!("{waited}");
+    for node in &waited.disconnected {
+        eprintln!("fairway-control: proxy {node} is disconnected; if it runs, it serves what it had");
+    }
     Ok(())
 }

@@ -16,3 +16,4 @@ mod protocol_model;
 mod routing;
 mod scaling;
 mod stream;
+mod wait;

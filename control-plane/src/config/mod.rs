@@ -13,6 +13,7 @@ mod error;
 mod flag;
 mod parse;
 mod vocabulary;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 pub use entrypoint::{EntryPointOptions, ForwardedHeaders};
 pub use error::ConfigError;
+pub use wait::{WaitOptions, WaitTarget};
 
 use crate::model::Diagnostic;
 use crate::provider::docker::DockerOptions;
@@ -34,6 +36,8 @@ pub enum Command {
     Run(Box<StaticConfig>),
     /// Ask the control plane that runs with this configuration whether it is well.
     Healthcheck(Box<StaticConfig>),
+    /// Wait until the proxies of a running control plane have come far enough.
+    Wait(WaitOptions),
     /// Print the version.
     Version,
     /// Print [`Command::help`].

@@ -54,24 +54,6 @@ pub(super) fn diagnostic(finding: &Finding) -> wire::Diagnostic {
     }
 }
 
-/// Why waiting for a version did not end: who is behind.
-pub(super) fn behind(nodes: &[NodeStatus], latest: Option<&Snapshot>) -> String {
-    let Some(latest) = latest else { return "there is no configuration yet".to_owned() };
-    let connected: Vec<_> = nodes.iter().filter(|node| node.is_connected()).collect();
-    if connected.is_empty() {
-        return "no proxy is connected".to_owned();
-    }
-    let late: Vec<_> = connected
-        .iter()
-        .filter(|node| node.acked.as_ref().is_none_or(|(_, at)| *at < latest.sequence()))
-        .map(|node| node.node.id.as_str())
-        .collect();
-    if late.is_empty() {
-        return format!("the version never came; the current one is {}", latest.version());
-    }
-    format!("behind version {}: {}", latest.version(), late.join(", "))
-}
-
 fn object(id: &ObjectId) -> ResourceId {
     let kind = match id.kind {
         ObjectKind::Router => ResourceKind::Router,

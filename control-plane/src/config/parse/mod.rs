@@ -35,6 +35,9 @@ pub(super) fn command(
     {
         return Ok(Command::Help);
     }
+    if args.next_if(|word| word == "wait").is_some() {
+        return super::wait::parse(args).map(Command::Wait);
+    }
     let healthcheck = args.next_if(|word| word == "healthcheck").is_some();
     let assignments = flag::assignments(args)?;
     for assignment in &assignments {
@@ -353,7 +356,7 @@ fn duration(it: &Assignment) -> Result<Duration, ConfigError> {
     parse_duration(&it.value).ok_or_else(|| it.invalid(expected))
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(Duration::from_secs(seconds.into()));
     }

@@ -1,7 +1,7 @@
 //! Command lines in, configurations or errors out.
 
 use super::*;
-use crate::config::ForwardedHeaders;
+use crate::config::{ForwardedHeaders, WaitTarget};
 
 fn parse(line: &[&str]) -> Result<StaticConfig, ConfigError> {
     static_config(line.iter().map(|word| (*word).to_owned()), |_| None)
@@ -201,6 +201,9 @@ fn commands_are_told_apart() {
     let command = |line: &[&str]| command(line.iter().map(|word| (*word).to_owned()), |_| None);
     assert!(matches!(command(&["version"]), Ok(Command::Version)));
     assert!(matches!(command(&["--help"]), Ok(Command::Help)));
+    let wait = command(&["wait", "--container", "web-1"]);
+    let target = WaitTarget::Container("web-1".to_owned());
+    assert!(matches!(wait, Ok(Command::Wait(options)) if options.target == target));
     assert!(matches!(
         command(&["--providers.docker"]),
         Ok(Command::Run(_))
