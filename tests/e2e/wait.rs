@@ -194,6 +194,14 @@ async fn the_slowest_proxy_decides_and_is_named() {
     assert_eq!(waited.disconnected, ["slow"]);
 }
 
+/// Acknowledges what comes with this rejection, until nothing comes any more.
+async fn rejecting(proxy: &mut StreamClient, rejection: Rejection) {
+    let quiet = Duration::from_millis(500);
+    while let Some(update) = proxy.next_within(quiet).await.unwrap() {
+        proxy.ack(&update, vec![rejection.clone()]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_that_rejects_the_service_does_not_serve_the_container() {
     let world = World::start().await;
@@ -202,7 +210,6 @@ async fn a_proxy_that_rejects_the_service_does_not_serve_the_container() {
     let mut picky = StreamClient::connect(world.grpc_address(), "picky", None)
         .await
         .unwrap();
-    let update = picky.next().await.unwrap();
     let rejection = |kind: ResourceKind, name: &str| Rejection {
         id: Some(ResourceId {
             kind: kind.into(),
@@ -211,10 +218,11 @@ async fn a_proxy_that_rejects_the_service_does_not_serve_the_container() {
         kind: RejectionKind::Unsupported.into(),
         reason: "too new for me".to_owned(),
     };
-    picky.ack(
-        &update,
-        vec![rejection(ResourceKind::Service, "web-test@docker")],
-    );
+    rejecting(
+        &mut picky,
+        rejection(ResourceKind::Service, "web-test@docker"),
+    )
+    .await;
     run(&world, "").await.unwrap();
     let text = obstacle(&world, "--container=web-1").await;
     assert_eq!(
@@ -224,11 +232,11 @@ async fn a_proxy_that_rejects_the_service_does_not_serve_the_container() {
 
     // It may serve the form of the service that it has, with the container in it.
     world.stop_container("web-1", Duration::ZERO).await;
-    let update = picky.next().await.unwrap();
-    picky.ack(
-        &update,
-        vec![rejection(ResourceKind::Service, "web-test@docker")],
-    );
+    rejecting(
+        &mut picky,
+        rejection(ResourceKind::Service, "web-test@docker"),
+    )
+    .await;
     let text = obstacle(&world, "--container=web-1 --gone").await;
     assert_eq!(
         text,
@@ -236,8 +244,7 @@ async fn a_proxy_that_rejects_the_service_does_not_serve_the_container() {
     );
 
     world.start_container("web-1").await;
-    let update = picky.next().await.unwrap();
-    picky.ack(&update, vec![rejection(ResourceKind::Router, "web@docker")]);
+    rejecting(&mut picky, rejection(ResourceKind::Router, "web@docker")).await;
     let text = obstacle(&world, "--container=web-1").await;
     assert_eq!(
         text,

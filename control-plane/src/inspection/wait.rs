@@ -275,3 +275,102 @@ fn is(server: &Server, container: &str) -> bool {
     let is_id = container.len() >= SHORT_ID && container.bytes().all(|b| b.is_ascii_hexdigit());
     server.container == container || is_id && server.id.starts_with(container)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fairway_proto::discovery::v1::{Router, Service};
+    use tokio::sync::watch;
+
+    use super::*;
+
+    /// A service with these containers and, if it is used, a router.
+    fn after(previous: Option<&Snapshot>, containers: &[&str], used: bool) -> Snapshot {
+        let resource = |kind: ResourceKind, spec| Resource {
+            id: Some(ResourceId {
+                kind: kind.into(),
+                name: "web".to_owned(),
+            }),
+            origin: None,
+            spec: Some(spec),
+        };
+        let server = |name: &&str| Server {
+            id: format!("0123456789abcdef-{name}"),
+            container: (*name).to_owned(),
+            ..Server::default()
+        };
+        let servers = containers.iter().map(server).collect();
+        let service = Spec::Service(Service {
+            servers,
+            ..Service::default()
+        });
+        let router = Spec::Router(Router {
+            service: "web".to_owned(),
+            ..Router::default()
+        });
+        let mut resources = vec![resource(ResourceKind::Service, service)];
+        if used {
+            resources.push(resource(ResourceKind::Router, router));
+        }
+        Snapshot::following(previous, resources)
+    }
+
+    fn wait(goal: Goal) -> Wait {
+        let (_, latest) = watch::channel(None::<Arc<Snapshot>>);
+        Wait::new(goal, latest, Nodes::new())
+    }
+
+    #[test]
+    fn the_goal_is_met_since_the_first_of_the_versions_that_meet_it_in_a_row() {
+        let one = after(None, &["a"], true);
+        let two = after(Some(&one), &["a", "b"], true);
+        let three = after(Some(&two), &["b"], true);
+        let four = after(Some(&three), &["a", "c"], true);
+        let five = after(Some(&four), &["a"], false);
+        let serving = || Goal::Serving("a".to_owned());
+        for (goal, looked_at, expected) in [
+            (serving(), vec![&one, &two], Some(1)),
+            (serving(), vec![&one, &two, &three], None),
+            (serving(), vec![&one, &two, &three, &four], Some(4)),
+            // The third was missed, and did not meet the goal.
+            (serving(), vec![&one, &two, &four], Some(4)),
+            (serving(), vec![&four, &five], None),
+            (Goal::Gone("a".to_owned()), vec![&two, &three], Some(3)),
+            (Goal::Gone("a".to_owned()), vec![&two, &three, &four], None),
+            (Goal::Gone("a".to_owned()), vec![&five], None),
+            (
+                Goal::Version(one.version().to_owned()),
+                vec![&three, &four],
+                Some(1),
+            ),
+            (Goal::Version(String::new()), vec![&three, &four], Some(3)),
+            (Goal::Version("never".to_owned()), vec![&three], None),
+        ] {
+            let mut wait = wait(goal);
+            for snapshot in &looked_at {
+                wait.look(snapshot);
+            }
+            let sequence = wait.since.as_ref().map(|since| since.sequence);
+            let count = looked_at.len();
+            assert_eq!(sequence, expected, "{:?} after {count}", wait.goal);
+        }
+    }
+
+    #[test]
+    fn questions_that_contradict_themselves_are_refused() {
+        let ask = |version: &str, container: &str, gone| {
+            Goal::of(WaitForVersionRequest {
+                version: version.to_owned(),
+                container: container.to_owned(),
+                gone,
+                timeout_ms: 0,
+            })
+        };
+        assert_eq!(ask("", "", false).unwrap(), Goal::Version(String::new()));
+        assert_eq!(ask("", "a", true).unwrap(), Goal::Gone("a".to_owned()));
+        for refused in [ask("v", "a", false), ask("v", "a", true), ask("", "", true)] {
+            assert_eq!(refused.unwrap_err().code(), tonic::Code::InvalidArgument);
+        }
+    }
+}
