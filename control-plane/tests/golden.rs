@@ -6,6 +6,8 @@
 //! `UPDATE_FIXTURES=1 cargo test -p fairway-control --test golden` and read the
 //! difference.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop loudly")]
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -73,19 +73,19 @@ pub struct Config {
 pub struct Timeouts {
     /// From the first byte of a request head to its last; also from the
     /// connection to its first byte.
-    #[arg(id = "timeouts_head", long = "timeouts.head", env = "FAIRWAY_TIMEOUTS_HEAD",
+    #[arg(id = "timeouts_head", value_name = "TIME", long = "timeouts.head", env = "FAIRWAY_TIMEOUTS_HEAD",
           default_value = "10s", value_parser = duration)]
     pub head: Duration,
     /// Between two requests of a connection.
-    #[arg(id = "timeouts_idle", long = "timeouts.idle", env = "FAIRWAY_TIMEOUTS_IDLE",
+    #[arg(id = "timeouts_idle", value_name = "TIME", long = "timeouts.idle", env = "FAIRWAY_TIMEOUTS_IDLE",
           default_value = "60s", value_parser = duration)]
     pub idle: Duration,
     /// Between two pieces of a request body.
-    #[arg(id = "timeouts_body", long = "timeouts.body", env = "FAIRWAY_TIMEOUTS_BODY",
+    #[arg(id = "timeouts_body", value_name = "TIME", long = "timeouts.body", env = "FAIRWAY_TIMEOUTS_BODY",
           default_value = "15s", value_parser = duration)]
     pub body: Duration,
     /// Until a client takes more of its response.
-    #[arg(id = "timeouts_write", long = "timeouts.write", env = "FAIRWAY_TIMEOUTS_WRITE",
+    #[arg(id = "timeouts_write", value_name = "TIME", long = "timeouts.write", env = "FAIRWAY_TIMEOUTS_WRITE",
           default_value = "15s", value_parser = duration)]
     pub write: Duration,
 }
@@ -95,16 +95,16 @@ pub struct Timeouts {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Drain {
     /// Go on accepting connections this long.
-    #[arg(id = "drain_accept", long = "drain.accept", env = "FAIRWAY_DRAIN_ACCEPT",
+    #[arg(id = "drain_accept", value_name = "TIME", long = "drain.accept", env = "FAIRWAY_DRAIN_ACCEPT",
           default_value = "1s", value_parser = duration)]
     pub accept: Duration,
     /// Leave idle keep-alive connections this long the chance of one more
     /// request, whose answer then says `Connection: close`.
-    #[arg(id = "drain_idle", long = "drain.idle", env = "FAIRWAY_DRAIN_IDLE",
+    #[arg(id = "drain_idle", value_name = "TIME", long = "drain.idle", env = "FAIRWAY_DRAIN_IDLE",
           default_value = "5s", value_parser = duration)]
     pub idle: Duration,
     /// Cut what is still running after this long.
-    #[arg(id = "drain_timeout", long = "drain.timeout", env = "FAIRWAY_DRAIN_TIMEOUT",
+    #[arg(id = "drain_timeout", value_name = "TIME", long = "drain.timeout", env = "FAIRWAY_DRAIN_TIMEOUT",
           default_value = "25s", value_parser = duration)]
     pub timeout: Duration,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use fairway_proxy::{Config, LogFormat, Running};
+use fairway_proxy::{Config, LogFormat};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
@@ -49,8 +49,18 @@ enum Command {
     },
 }
 
-fn main() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            // The log may not have started yet.
+            eprintln!("fairway-proxy: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(Command::Healthcheck { address }) = &cli.command {
         return healthcheck(address.as_ref().or(cli.config.admin_address.as_ref()));
     }
@@ -62,8 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let running = fairway_proxy::start(cli.config)?;
-    runtime.block_on(until_stopped(running))?;
+    runtime.block_on(serve(cli.config))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -78,10 +87,12 @@ fn healthcheck(address: Option<&String>) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The first signal drains, the second ends at once.
-async fn until_stopped(running: Running) -> anyhow::Result<()> {
+/// Until a signal: the first drains, the second ends at once.
+async fn serve(config: Config) -> anyhow::Result<()> {
+    // Before anything starts: a stop must never find the default handler.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let running = fairway_proxy::start(config)?;
     either(&mut terminate, &mut interrupt).await;
     tokio::select! {
         () = running.stop() => {}

@@ -1,5 +1,7 @@
 //! The log: to standard error, as text or JSON lines.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
@@ -30,6 +32,7 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(level).map_err(|_| LogError::Level(level.to_owned()))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Text => builder.with_target(false).try_init(),

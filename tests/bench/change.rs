@@ -16,7 +16,7 @@ const CHANGES: usize = 200;
 const TARGET: Duration = Duration::from_millis(50);
 
 /// Measures and prints.
-pub async fn measure() -> anyhow::Result<()> {
+pub(crate) async fn measure() -> anyhow::Result<()> {
     let world = Setting::new().proxies(PROXIES).start().await;
     let (mut joins, mut leaves) = (Vec::new(), Vec::new());
     for number in 0..CHANGES {

@@ -11,17 +11,17 @@ const SECONDS: u32 = 4;
 
 /// What one measurement gives.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     /// Microseconds of CPU, user and system, per request served.
-    pub cpu_us: f64,
+    pub(crate) cpu_us: f64,
     /// Requests per second.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// Answers other than 2xx and socket errors.
-    pub failed: u64,
+    pub(crate) failed: u64,
 }
 
 /// Puts load on a running proxy.
-pub fn measure(proxy: &Running, connections: u32) -> anyhow::Result<Sample> {
+pub(crate) fn measure(proxy: &Running, connections: u32) -> anyhow::Result<Sample> {
     wrk(proxy, connections, 1)?;
     let before = proxy.process.cpu_ns()?;
     let (requests, rate, failed) = wrk(proxy, connections, SECONDS)?;

@@ -11,26 +11,26 @@ use fairway_tests::wait::wait_for;
 
 use super::process::{self, Process};
 
-pub const HOST: &str = "demo.res.ch";
-pub const PATH: &str = "/api/flats/";
+pub(crate) const HOST: &str = "demo.res.ch";
+pub(crate) const PATH: &str = "/api/flats/";
 
 /// A proxy under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
+pub(crate) enum Peer {
     HaProxy,
     Nginx,
     Fairway,
 }
 
 /// A proxy that serves.
-pub struct Running {
-    pub process: Process,
-    pub address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
 }
 
 /// What all peers share: two backends, a directory for their files, and the
 /// control plane that Fairway's proxy asks.
-pub struct Ground {
+pub(crate) struct Ground {
     backends: [SocketAddr; 2],
     directory: tempfile::TempDir,
     subnet: Subnet,
@@ -42,9 +42,9 @@ pub struct Ground {
 
 impl Peer {
     /// In the order they run; the first is what the others are measured by.
-    pub const ALL: [Self; 3] = [Self::HaProxy, Self::Nginx, Self::Fairway];
+    pub(crate) const ALL: [Self; 3] = [Self::HaProxy, Self::Nginx, Self::Fairway];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::HaProxy => "HAProxy",
             Self::Nginx => "nginx",
@@ -55,7 +55,7 @@ impl Peer {
 
 impl Ground {
     /// Starts the backends and the control plane.
-    pub async fn prepare() -> anyhow::Result<Self> {
+    pub(crate) async fn prepare() -> anyhow::Result<Self> {
         let subnet = Subnet::claim();
         let demo = process::built("demo-backend")?;
         let docker = FakeDocker::start(Options::default()).await;
@@ -98,7 +98,7 @@ impl Ground {
     }
 
     /// Starts a peer on core 0 and waits until it serves.
-    pub async fn start(&self, peer: Peer) -> anyhow::Result<Running> {
+    pub(crate) async fn start(&self, peer: Peer) -> anyhow::Result<Running> {
         let (process, address) = match peer {
             Peer::HaProxy => self.haproxy()?,
             Peer::Nginx => self.nginx()?,

@@ -6,11 +6,11 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, ensure};
 
 /// A child process, ended when dropped.
-pub struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
     /// Starts `program` on `core`.
-    pub fn start(core: u32, program: &str, arguments: &[String]) -> anyhow::Result<Self> {
+    pub(crate) fn start(core: u32, program: &str, arguments: &[String]) -> anyhow::Result<Self> {
         let child = Command::new("taskset")
             .args(["-c", &core.to_string(), program])
             .args(arguments)
@@ -24,7 +24,7 @@ impl Process {
     }
 
     /// CPU time of all its threads, user and system, in nanoseconds.
-    pub fn cpu_ns(&self) -> anyhow::Result<u64> {
+    pub(crate) fn cpu_ns(&self) -> anyhow::Result<u64> {
         let tasks = format!("/proc/{}/task", self.0.id());
         let mut sum = 0;
         for task in std::fs::read_dir(&tasks).with_context(|| format!("{tasks}: it has ended"))? {
@@ -45,14 +45,14 @@ impl Drop for Process {
 }
 
 /// Path of another program of this build.
-pub fn built(name: &str) -> anyhow::Result<String> {
+pub(crate) fn built(name: &str) -> anyhow::Result<String> {
     let path: PathBuf = std::env::current_exe()?.with_file_name(name);
     ensure!(path.exists(), "{} is missing: cargo build --release --bins", path.display());
     Ok(path.to_string_lossy().into_owned())
 }
 
 /// First line of what `tool` says about itself.
-pub fn version(tool: &str) -> anyhow::Result<String> {
+pub(crate) fn version(tool: &str) -> anyhow::Result<String> {
     let flag = if tool == "taskset" { "--version" } else { "-v" };
     let said = Command::new(tool).arg(flag).output()?;
     let text = [said.stdout, said.stderr].concat();

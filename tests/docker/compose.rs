@@ -12,16 +12,16 @@ use fairway_tests::wait::wait_until;
 use tonic::transport::Channel;
 
 /// Host that the demo's and the seed's routers match.
-pub const HOST: &str = "demo.res.ch";
+pub(crate) const HOST: &str = "demo.res.ch";
 
 /// Path of the API behind `replacePath`.
-pub const API_PATH: &str = "/api/flats/";
+pub(crate) const API_PATH: &str = "/api/flats/";
 
 /// Requests per second of the load on each of the two routes.
 const RATE: f64 = 200.0;
 
 /// A Compose project on ports of its own. Taken down when dropped.
-pub struct Project {
+pub(crate) struct Project {
     name: String,
     directory: PathBuf,
     http: u16,
@@ -31,22 +31,22 @@ pub struct Project {
 
 /// One container of a project.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Container {
+pub(crate) struct Container {
     /// Full id.
-    pub id: String,
+    pub(crate) id: String,
     /// Name without the leading slash.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 /// Load on both routes of a project.
-pub struct Load {
+pub(crate) struct Load {
     site: Probe,
     api: Probe,
 }
 
 impl Project {
     /// The project in `directory`, relative to the repository.
-    pub fn new(name: &str, directory: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(name: &str, directory: &str) -> anyhow::Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let project = Self {
             name: format!("fairway-test-{name}-{}", std::process::id()),
@@ -60,20 +60,20 @@ impl Project {
     }
 
     /// `docker compose up -d --build --wait …`, then what `make up` promises.
-    pub async fn up(&self, arguments: &[&str]) -> anyhow::Result<()> {
+    pub(crate) async fn up(&self, arguments: &[&str]) -> anyhow::Result<()> {
         self.compose(&["build", "--quiet"])?;
         self.scale(arguments)
     }
 
     /// `docker compose up -d --wait …` without building.
-    pub fn scale(&self, arguments: &[&str]) -> anyhow::Result<()> {
+    pub(crate) fn scale(&self, arguments: &[&str]) -> anyhow::Result<()> {
         let mut all = vec!["up", "-d", "--wait", "--no-build"];
         all.extend(arguments);
         self.compose(&all).map(drop)
     }
 
     /// Runs `docker compose` on this project and returns what it printed.
-    pub fn compose(&self, arguments: &[&str]) -> anyhow::Result<String> {
+    pub(crate) fn compose(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new("docker");
         command
             .arg("compose")
@@ -84,13 +84,14 @@ impl Project {
             .env("FAIRWAY_API_PORT", self.api.to_string())
             .env("FAIRWAY_GRPC_PORT", self.grpc.to_string())
             // What is tested is behaviour; the release profile would cost minutes.
+            .env("FAIRWAY_TAG", "test")
             .env("FAIRWAY_LTO", "off")
             .env("FAIRWAY_CODEGEN_UNITS", "16");
         output(command)
     }
 
     /// Running containers of a service, by name.
-    pub fn containers(&self, service: &str) -> anyhow::Result<Vec<Container>> {
+    pub(crate) fn containers(&self, service: &str) -> anyhow::Result<Vec<Container>> {
         let project = format!("label=com.docker.compose.project={}", self.name);
         let service = format!("label=com.docker.compose.service={service}");
         let format = "{{.ID}} {{.Names}}";
@@ -107,32 +108,32 @@ impl Project {
     }
 
     /// Full name of the project's default network.
-    pub fn default_network(&self) -> String {
+    pub(crate) fn default_network(&self) -> String {
         format!("{}_default", self.name)
     }
 
     /// Where traffic goes in.
-    pub fn traffic(&self) -> SocketAddr {
+    pub(crate) fn traffic(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.http).into()
     }
 
     /// Where the API is.
-    pub fn api(&self) -> SocketAddr {
+    pub(crate) fn api(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.api).into()
     }
 
     /// Where the gRPC services are.
-    pub fn grpc(&self) -> SocketAddr {
+    pub(crate) fn grpc(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.grpc).into()
     }
 
     /// A client of the inspection service.
-    pub async fn inspection(&self) -> anyhow::Result<InspectionClient<Channel>> {
+    pub(crate) async fn inspection(&self) -> anyhow::Result<InspectionClient<Channel>> {
         Ok(InspectionClient::connect(format!("http://{}", self.grpc())).await?)
     }
 
     /// Starts load on the site and on the API.
-    pub fn load(&self) -> Load {
+    pub(crate) fn load(&self) -> Load {
         let config = |path| ProbeConfig {
             rate: RATE,
             ..ProbeConfig::new(self.traffic(), HOST, path)
@@ -142,7 +143,7 @@ impl Project {
 
     /// Waits until exactly these containers answer on `path`, each several times
     /// in a row of requests.
-    pub async fn answered_by(&self, path: &str, containers: &[Container]) {
+    pub(crate) async fn answered_by(&self, path: &str, containers: &[Container]) {
         let mut wanted: Vec<_> = containers.iter().map(|container| short(&container.id)).collect();
         wanted.sort();
         let what = format!("answers on {path} from exactly {wanted:?}");
@@ -157,13 +158,13 @@ impl Project {
     }
 
     /// Asks once on a new connection; which container answered, as its host name.
-    pub fn ask(&self, path: &str) -> anyhow::Result<String> {
+    pub(crate) fn ask(&self, path: &str) -> anyhow::Result<String> {
         let answered = self.ask_in_a_row(path, 1)?;
         answered.into_iter().next().context("curl printed no head")
     }
 
     /// Asks several times on one connection, which is one proxy; who answered.
-    pub fn ask_in_a_row(&self, path: &str, times: usize) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn ask_in_a_row(&self, path: &str, times: usize) -> anyhow::Result<Vec<String>> {
         let url = format!("http://{}{path}", self.traffic());
         let host = format!("Host: {HOST}");
         let mut command = Command::new("curl");
@@ -191,12 +192,12 @@ impl Drop for Project {
 
 impl Load {
     /// Waits until both routes were answered this many more times.
-    pub async fn go_on(&self, answers: u64) {
+    pub(crate) async fn go_on(&self, answers: u64) {
         tokio::join!(self.site.wait_ok(answers), self.api.wait_ok(answers));
     }
 
     /// Stops; nothing may have failed.
-    pub async fn finish_flawless(self, during: &str) {
+    pub(crate) async fn finish_flawless(self, during: &str) {
         for (route, probe) in [("site", self.site), ("api", self.api)] {
             let report = probe.finish().await;
             println!(
@@ -209,7 +210,7 @@ impl Load {
     }
 
     /// Stops; what failed must have been in flight as its proxy was killed.
-    pub async fn finish_with_losses_in_flight(self, during: &str) {
+    pub(crate) async fn finish_with_losses_in_flight(self, during: &str) {
         use fairway_tests::probe::FailureKind;
         for (route, probe) in [("site", self.site), ("api", self.api)] {
             let report = probe.finish().await;
@@ -224,26 +225,26 @@ impl Load {
 }
 
 /// Runs `docker` and returns what it printed.
-pub fn docker(arguments: &[&str]) -> anyhow::Result<String> {
+pub(crate) fn docker(arguments: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new("docker");
     command.args(arguments);
     output(command)
 }
 
 /// Host name of a container that was given none.
-pub fn short(id: &str) -> String {
+pub(crate) fn short(id: &str) -> String {
     id.chars().take(12).collect()
 }
 
 /// Body of a GET of `path`.
-pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let mut command = Command::new("curl");
     command.args(["-sS", "--fail", "--max-time", "10", &format!("http://{address}{path}")]);
     output(command)
 }
 
 /// Long enough for whatever was started to show its effect on traffic.
-pub async fn a_moment() {
+pub(crate) async fn a_moment() {
     tokio::time::sleep(Duration::from_secs(2)).await;
 }
 

@@ -4,7 +4,11 @@
 //! These tests fail where Docker or Compose is missing; they never skip. Load goes
 //! to 127.0.0.1 only, and every project takes itself down at the end.
 
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests stop loudly"
+)]
 
 mod compose;
 mod demo;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fairway_tests::fake_docker::{Generation, InspectFault, ListFault};
-use fairway_tests::wait::wait_until;
+use fairway_tests::wait::{wait_for, wait_until};
 use fairway_tests::world::{Setting, World, routed};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -243,22 +243,26 @@ async fn an_engine_that_cannot_be_spoken_to_keeps_what_was_known() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_containers_are_listed_and_not_inspected_again_and_again() {
+async fn many_containers_are_not_inspected_again_for_each_new_one() {
     let world = World::start().await;
     for number in 0..200 {
-        world.engine().run(
-            routed(
-                &format!("many-{number}"),
-                &format!("many-{number}"),
-                &format!("Host(`m{number}.test`)"),
-            )
-            .port(80),
-        );
+        let name = format!("many-{number}");
+        world
+            .engine()
+            .run(routed(&name, &name, &format!("Host(`m{number}.test`)")).port(80));
     }
     world.run_site(1).await;
-    let settled = world.settle().await;
-    assert!(!settled.is_empty());
-    let inspected = world.engine().count("inspect");
+    let mut inspected = 0;
+    wait_for("the end of inspections", || {
+        let now = world.engine().count("inspect");
+        let quiet = now == inspected && now >= 201;
+        inspected = now;
+        async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            quiet.then_some(())
+        }
+    })
+    .await;
     assert!(
         inspected <= 2 * 201,
         "{inspected} inspections of 201 containers"
@@ -269,4 +273,20 @@ async fn a_thousand_containers_are_listed_and_not_inspected_again_and_again() {
         .await;
     let more = world.engine().count("inspect") - inspected;
     assert!(more <= 10, "{more} inspections for one new container");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_behind_a_socket_proxy_is_enough() {
+    let world = Setting::new().tcp().start().await;
+    world.run_site(2).await;
+    world.kill_container("web-1").await;
+    world.wait_rotation("web.test", "/", &["web-2"]).await;
+    for call in ["forbidden", "unknown"] {
+        assert_eq!(
+            world.engine().count(call),
+            0,
+            "{:?}",
+            world.engine().calls()
+        );
+    }
 }

@@ -1,9 +1,12 @@
 //! More and fewer containers and proxies, under load.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fairway_tests::fake_docker::Generation;
-use fairway_tests::world::{Setting, World};
+use fairway_tests::loopback::Subnet;
+use fairway_tests::raw_client::RawClient;
+use fairway_tests::world::{Setting, World, routed};
 
 const GRACE: Duration = Duration::from_millis(300);
 
@@ -105,24 +108,46 @@ async fn a_proxy_that_is_stopped_fails_nobody() {
 async fn four_proxies_serve_a_change_soon() {
     let world = Setting::new().proxies(4).start().await;
     world.run_site(1).await;
+    // The process is there before the engine says so: only the way of the event counts.
+    let address = Subnet::claim().host(9);
+    world
+        .begin_process_at("extra", (address, world.backend_port()).into())
+        .await;
     let mut times = Vec::new();
     for round in 0..30 {
-        let spec =
-            fairway_tests::world::routed("extra", "extra", &format!("Host(`x{round}.test`)"));
-        world.engine().create(spec.port(world.backend_port()));
+        let host = format!("x{round}.test");
+        let spec = routed("extra", "extra", &format!("Host(`{host}`)"))
+            .network_with_address("fixed", address)
+            .port(world.backend_port());
+        world.engine().create(spec);
+        // As with a real engine: `start` does not come in the same instant.
+        tokio::time::sleep(Duration::from_millis(250)).await;
         let started = Instant::now();
         world.engine().start("extra");
-        world.begin_process("extra").await;
-        world
-            .wait_rotation(&format!("x{round}.test"), "/", &["extra"])
-            .await;
+        let mut waits = tokio::task::JoinSet::new();
+        for proxy in 0..world.proxies() {
+            waits.spawn(answered(world.http_of(proxy), host.clone()));
+        }
+        while waits.join_next().await.is_some() {}
         times.push(started.elapsed());
-        world.kill_container("extra").await;
         world.engine().remove("extra");
+        world.wait_rotation(&host, "/", &["404"]).await;
     }
     times.sort();
-    let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
-    println!("from start event to all of 4 proxies: median {median:?}, worst {worst:?}");
-    // The target is p99 <= 50 ms on a quiet machine; here only that it is no period of a poll.
-    assert!(median < Duration::from_millis(500), "{times:?}");
+    let (median, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!("from start event to all of 4 proxies: median {median:?}, p99 {p99:?}");
+    // The target is a p99 of 50 ms on a quiet machine; other tests run beside this one.
+    assert!(median < Duration::from_millis(200), "{times:?}");
+}
+
+async fn answered(address: SocketAddr, host: String) {
+    let mut client = RawClient::connect(address).await.unwrap();
+    let started = Instant::now();
+    while client.get(&host, "/").await.unwrap().status() != 200 {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "{host} is not served"
+        );
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }

@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::suggestion;
 use super::tree::{Leaf, Node};
 use super::value::{self, Value};
 use super::vocabulary::{Form, State, Word, words};
 use crate::model::{ObjectId, ObjectKind};
-use crate::spelling;
 
 /// The checked options of one object.
 #[derive(Debug)]
@@ -325,43 +325,9 @@ impl Fields {
             join(above, node),
             self.id.kind
         );
-        let suggestion = self.meant(node, above);
+        let suggestion = suggestion::meant(&self.id, node, above);
         self.mistakes
             .push(Note::new(node.first_label(), message, suggestion));
-    }
-
-    /// What may have been meant by an unknown name.
-    fn meant(&self, node: &Node, above: &str) -> String {
-        let known = words(self.id.kind);
-        let here = siblings(known, above);
-        let rest: Vec<_> = below(node)
-            .into_iter()
-            .filter(|name| !name.starts_with('['))
-            .collect();
-        // A slip of the pen at this very place.
-        let near = spelling::nearest(&node.name, here.iter().copied());
-        let path = near.map(|name| {
-            let path = rest
-                .iter()
-                .fold(name.to_owned(), |path, part| format!("{path}.{part}"));
-            join_name(above, &path)
-        });
-        let word = known.iter().find(|word| {
-            let same = |path: &String| word.path.eq_ignore_ascii_case(path);
-            path.as_ref().is_some_and(same) && word.form != Form::Group
-        });
-        // The right name at the wrong place.
-        let last = rest.last().copied().unwrap_or(&node.name);
-        let word = word.or_else(|| {
-            known
-                .iter()
-                .find(|word| word.last().eq_ignore_ascii_case(last))
-        });
-        match (word, near) {
-            (Some(word), _) => format!("did you mean {}?", self.key(word.path)),
-            (None, Some(name)) => format!("did you mean {}?", self.key(&join_name(above, name))),
-            (None, None) => format!("what can stand there: {}", here.join(", ")),
-        }
     }
 }
 
@@ -430,7 +396,7 @@ fn join(above: &str, node: &Node) -> String {
     }
 }
 
-fn join_name(above: &str, name: &str) -> String {
+pub(super) fn join_name(above: &str, name: &str) -> String {
     if above.is_empty() {
         name.to_owned()
     } else {
@@ -439,41 +405,8 @@ fn join_name(above: &str, name: &str) -> String {
 }
 
 /// The option is below the path, at any depth.
-fn is_below(option: &str, path: &str) -> bool {
+pub(super) fn is_below(option: &str, path: &str) -> bool {
     let head = option.get(..path.len());
     let tail = option.get(path.len()..).unwrap_or_default();
     head.is_some_and(|head| head.eq_ignore_ascii_case(path)) && tail.starts_with(['.', '['])
-}
-
-/// The names that can stand below a path.
-fn siblings(known: &'static [Word], above: &str) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    for word in known {
-        let tail = if above.is_empty() {
-            Some(word.path)
-        } else if is_below(word.path, above) {
-            word.path.get(above.len() + 1..)
-        } else {
-            None
-        };
-        let name = tail
-            .and_then(|tail| tail.split(['.', '[']).next())
-            .unwrap_or_default();
-        let name = if name == "]" { "[0]" } else { name };
-        if !name.is_empty() && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-/// The names below a node, down its first branch.
-fn below(node: &Node) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut node = node;
-    while let Some(child) = node.children.first() {
-        names.push(child.name.as_str());
-        node = child;
-    }
-    names
 }

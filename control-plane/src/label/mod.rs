@@ -2,14 +2,16 @@
 //!
 //! Called by a provider for each container; reads one container's labels and
 //! nothing else, so it neither links routers to services nor fills in defaults.
-//! Never fails: a mistake becomes a [`Diagnostic`], and the object it belongs to
-//! is *rejected*. The other objects of the container live on.
+//! Never fails: a mistake becomes a [`Diagnostic`](crate::model::Diagnostic), and
+//! the object it belongs to is *rejected*. The other objects of the container
+//! live on.
 
 mod container;
 mod decode;
 mod fields;
 mod router;
 mod service;
+mod suggestion;
 #[cfg(test)]
 mod tests;
 mod tree;

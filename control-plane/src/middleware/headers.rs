@@ -31,8 +31,8 @@ impl Headers {
             custom_response_headers: fields.map(RESPONSE),
         };
         // One with nothing but options without effect does nothing, as in Traefik.
-        if headers == Self::default() && !fields.has_remarks() {
-            let suggestion = format!("write {REQUEST}.<Header>=<value>");
+        if headers == Self::default() && !fields.has_remarks() && !fields.has_mistakes() {
+            let suggestion = format!("write {}.<Header>=<value>", fields.key(REQUEST));
             fields.reject("", "headers sets no header", suggestion);
         }
         check(fields, REQUEST, &headers.custom_request_headers);

@@ -8,6 +8,7 @@ mod lexer;
 mod matcher;
 mod regexp;
 mod replacement;
+mod table;
 mod warning;
 
 pub use matcher::Matcher;

@@ -36,6 +36,10 @@ fn of_leaf(leaf: &Matcher) -> Option<RuleWarning> {
     match leaf {
         Matcher::Host(host) => of_host(host),
         Matcher::HostRegexp(pattern) => match template(pattern.text()) {
+            Some(".*" | ".+") => Some(warning(
+                format!("{leaf} takes the braces for literal text and matches no host"),
+                "braces with names are Traefik v2 syntax; write Host(`*`) for every host",
+            )),
             Some(_) => Some(warning(
                 format!("{leaf} takes the braces for literal text and matches no host"),
                 r"braces with names are Traefik v2 syntax; write for instance HostRegexp(`^.+\.example\.com$`)",
@@ -81,6 +85,13 @@ fn of_host(host: &str) -> Option<RuleWarning> {
             suggestion,
         ))
     };
+    if host.contains('$') {
+        return never(
+            "it has a `$`, like a variable that was not filled in",
+            "write the host itself, or give the variable a value where the labels are made"
+                .to_owned(),
+        );
+    }
     if let Some(inner) = host
         .strip_prefix('[')
         .and_then(|rest| rest.split(']').next())
@@ -213,6 +224,8 @@ mod tests {
                 "Host(`a.com`) || Host(`b.com`)",
             ),
             ("Host(`{sub}.a.com`)", "v2", "HostRegexp"),
+            ("Host(`web.${DOMAIN:-a}`)", "variable", "a value"),
+            ("HostRegexp(`{any:.*}`)", "matches no host", "Host(`*`)"),
             ("Host(`*foo.a.com`)", "whole label", "Host(`*.example.com`)"),
             ("HostRegexp(`{sub:[a-z]+}.a.com`)", "literal", "HostRegexp"),
             ("HostRegexp(`^[a-z]*$`)", "every host", "`+`"),

@@ -109,16 +109,18 @@ async fn drive(client: &Rc<Client>, stream: ClientStream) -> Result<(), Ended> {
         .serve_connection(TokioIo::new(stream), service);
     let mut finishing = false;
     let ended = poll_fn(|cx| {
-        match client.patience.ordered(cx.waker()) {
-            Verdict::Stay => {}
-            Verdict::Cut => return Poll::Ready(None),
-            Verdict::Finish if !finishing => {
-                finishing = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-            Verdict::Finish => {}
+        let ordered = client.patience.ordered(cx.waker());
+        if ordered == Verdict::Cut {
+            return Poll::Ready(None);
         }
-        Pin::new(&mut connection).poll(cx).map(Some)
+        let polled = Pin::new(&mut connection).poll(cx);
+        // Finish only after a look at what has arrived: it may be a request.
+        if polled.is_pending() && ordered == Verdict::Finish && !finishing {
+            finishing = true;
+            Pin::new(&mut connection).graceful_shutdown();
+            return Pin::new(&mut connection).poll(cx).map(Some);
+        }
+        polled.map(Some)
     })
     .await;
     // Cut: dropping the socket is all that is left to do.

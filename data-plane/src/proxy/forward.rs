@@ -133,7 +133,9 @@ impl Dispatch<'_> {
                         %error,
                         "connect failed"
                     );
-                    server.connect_failed();
+                    if !is_own_trouble(&error) {
+                        server.connect_failed();
+                    }
                     self.tried.push(server.key);
                     self.connects += 1;
                     if self.connects >= MAX_CONNECTS {
@@ -185,6 +187,15 @@ impl Dispatch<'_> {
             Connection::Http2(sender) => within(limit, sender.try_send_request(request)).await,
         }
     }
+}
+
+/// Out of descriptors, ports or memory: nothing is known about the server.
+fn is_own_trouble(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{AddrNotAvailable, OutOfMemory};
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.kind(), AddrNotAvailable | OutOfMemory)
+        || matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }
 
 /// How a send went wrong.

@@ -16,8 +16,10 @@ impl World {
     /// Starts the control plane, on the same address each time.
     pub async fn start_control_plane(&mut self) {
         let ip = self.control_plane_ip();
+        let unix = || self.docker.endpoint();
+        let endpoint = self.docker.tcp_endpoint().unwrap_or_else(unix);
         let mut flags = vec![
-            format!("--providers.docker.endpoint={}", self.docker.endpoint()),
+            format!("--providers.docker.endpoint={}", endpoint),
             format!("--entrypoints.http.address=:{}", self.http_port),
             format!("--entrypoints.traefik.address={ip}:{}", self.api_port),
             "--api.insecure=true".to_owned(),

@@ -45,6 +45,7 @@ pub struct World {
 pub struct Setting {
     generation: Generation,
     proxies: usize,
+    tcp: bool,
     flags: Vec<String>,
 }
 
@@ -54,6 +55,7 @@ impl Setting {
         Self {
             generation: Generation::V28,
             proxies: 1,
+            tcp: false,
             flags: Vec::new(),
         }
     }
@@ -72,6 +74,13 @@ impl Setting {
         self
     }
 
+    /// The engine is reached over TCP, as behind a socket proxy.
+    #[must_use]
+    pub fn tcp(mut self) -> Self {
+        self.tcp = true;
+        self
+    }
+
     /// One more flag of the control plane.
     #[must_use]
     pub fn flag(mut self, flag: &str) -> Self {
@@ -83,6 +92,7 @@ impl Setting {
     pub async fn start(self) -> World {
         let options = Options {
             generation: self.generation,
+            tcp: self.tcp,
             ..Options::default()
         };
         let docker = FakeDocker::start(options).await;

@@ -19,6 +19,7 @@ pub(super) struct Trouble {
     pub(super) label: Option<String>,
 }
 
+const NETWORK_LABEL: &str = "traefik.docker.network";
 /// A chain of `container:` longer than this is a circle.
 const LONGEST_CHAIN: u8 = 8;
 
@@ -169,13 +170,14 @@ impl Search<'_, '_> {
         network: &Network,
     ) -> Result<IpAddr, Trouble> {
         let Some(address) = network.address() else {
-            return Err(trouble(
-                format!(
+            return Err(Trouble {
+                message: format!(
                     "container {} has no address on network {name}",
                     container.name
                 ),
-                "name a network it has an address on with traefik.docker.network",
-            ));
+                suggestion: "name a network it has an address on".to_owned(),
+                label: Some(NETWORK_LABEL.to_owned()),
+            });
         };
         match self.site.owner(name, address) {
             Some(owner) if owner.id != container.id => Err(trouble(
@@ -264,7 +266,7 @@ impl Search<'_, '_> {
     fn advise(&mut self, message: String, suggestion: String) {
         let advice = Diagnostic::warning(message, suggestion)
             .container(&self.named.name)
-            .label("traefik.docker.network");
+            .label(NETWORK_LABEL);
         if !self.advice.contains(&advice) {
             self.advice.push(advice);
         }

@@ -128,7 +128,10 @@ impl Container {
     pub(super) fn unfit(&self) -> Option<String> {
         let name = &self.name;
         match (&self.state, self.stopping, self.health) {
-            (State::Other(word), _, _) => Some(format!("container {name} is {word}")),
+            (State::Other(word), _, _) => Some(match word.as_str() {
+                "paused" | "restarting" | "starting" => format!("container {name} is {word}"),
+                word => format!("container {name} is not running ({word})"),
+            }),
             (State::Running, true, _) => Some(format!("container {name} is stopping")),
             (State::Running, false, Some(Health::Starting)) => Some(format!(
                 "the health check of container {name} has not passed yet"

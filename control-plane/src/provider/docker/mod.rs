@@ -2,7 +2,8 @@
 //!
 //! [`run`] keeps a picture of the engine's containers (`picture`), fed by
 //! listing (`engine`) and, between two lists, by events (`event`); each change of
-//! the picture is turned into a [`ProviderState`] by [`assemble`], which is pure.
+//! the picture is turned into a [`ProviderState`](crate::model::ProviderState) by [`assemble()`],
+//! which is pure.
 //! Invariants: the engine is only ever asked with GET; an engine that is away,
 //! slow or wrong leaves the last state in force; one container's mistakes cost
 //! that container alone. Swarm services are not read.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::{Container, DockerOptions, Surroundings};
 
 /// Label that marks a container whose networks the proxies are on.
-pub(super) const EDGE_LABEL: &str = "fairway.edge";
+const EDGE_LABEL: &str = "fairway.edge";
 
 /// The containers of one moment, and what is known around them.
 #[derive(Debug)]
@@ -74,10 +74,7 @@ impl<'a> Site<'a> {
     fn find_edge(&self, containers: &'a [Container]) -> Edge<'a> {
         let mut networks = BTreeSet::new();
         let mut known = false;
-        for container in containers
-            .iter()
-            .filter(|it| it.labels.contains_key(EDGE_LABEL))
-        {
+        for container in containers.iter().filter(|it| is_edge(it)) {
             let container = self.namespace_of(container);
             if container.network_mode == "host" {
                 return Edge::Host;
@@ -101,6 +98,12 @@ impl<'a> Site<'a> {
             .and_then(|reference| self.find(reference))
             .unwrap_or(container)
     }
+}
+
+/// Any truth: a label people write by hand, and nothing else reads.
+fn is_edge(container: &Container) -> bool {
+    let value = container.labels.get(EDGE_LABEL).map(String::as_str);
+    matches!(value, Some("" | "1" | "t" | "T" | "true" | "True" | "TRUE"))
 }
 
 fn owners(containers: &[Container]) -> BTreeMap<(&str, IpAddr), &Container> {

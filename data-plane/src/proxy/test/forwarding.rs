@@ -307,3 +307,62 @@ fn a_response_that_ends_with_its_connection_passes() {
     let answer = proxy.get("/");
     assert_eq!((answer.body.as_str(), answer.complete), ("old", true));
 }
+
+#[test]
+fn a_server_with_prior_knowledge_is_spoken_http_2_to() {
+    let address = http2_origin();
+    let mut site = Site::at(vec![address]);
+    site.servers[0].scheme = proto::Scheme::H2c.into();
+    let config = Config {
+        workers: 1,
+        ..Config::default()
+    };
+    let proxy = Proxy::start_with(config, site);
+    for _ in 0..3 {
+        let answer = proxy.ask(
+            "POST /x?y HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n\
+             2\r\nhi\r\n0\r\n\r\n",
+        );
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.body, "HTTP/2.0 POST http://a.test/x?y hi");
+    }
+}
+
+/// Answers with what it was asked, over HTTP/2 only.
+fn http2_origin() -> std::net::SocketAddr {
+    use http_body_util::{BodyExt, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let echo = |request: http::Request<hyper::body::Incoming>| async move {
+        let (parts, body) = request.into_parts();
+        assert!(!parts.headers.contains_key("host"));
+        let body = body.collect().await?.to_bytes();
+        let said = format!(
+            "{:?} {} {} {}",
+            parts.version,
+            parts.method,
+            parts.uri,
+            String::from_utf8_lossy(&body)
+        );
+        Ok::<_, hyper::Error>(http::Response::new(Full::new(bytes::Bytes::from(said))))
+    };
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(
+                    hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), hyper::service::service_fn(echo)),
+                );
+            }
+        });
+    });
+    address
+}

@@ -8,7 +8,7 @@ use crate::config::{Drain, Timeouts};
 fn short_drain() -> Drain {
     Drain {
         accept: Duration::from_millis(200),
-        idle: Duration::from_millis(600),
+        idle: Duration::from_millis(2000),
         timeout: Duration::from_secs(8),
     }
 }
@@ -176,4 +176,53 @@ fn connections_to_a_server_that_left_are_closed_and_never_used_again() {
     apply(&proxy.running, site);
     told.recv_timeout(Duration::from_secs(5)).unwrap();
     assert_eq!(proxy.get("/").body, "old");
+}
+
+#[test]
+fn changing_servers_under_load_fails_no_request() {
+    const CLIENTS: usize = 4;
+    const REQUESTS: usize = 300;
+    let origins = [Origin::named("a"), Origin::named("b"), Origin::named("c")];
+    let config = Config {
+        workers: 2,
+        access_log: true,
+        ..Config::default()
+    };
+    let proxy = Proxy::start_with(config, Site::of(&origins.each_ref()));
+    let address = proxy.address;
+    let client = move |number: usize| {
+        let mut wire = Wire::connect(address);
+        for request in 0..REQUESTS {
+            let method = if (number + request).is_multiple_of(2) {
+                "GET"
+            } else {
+                "POST"
+            };
+            wire.send(format!(
+                "{method} / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nhi"
+            ));
+            assert_eq!(wire.read_message().unwrap().status(), 200);
+        }
+    };
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| std::thread::spawn(move || client(number)))
+        .collect();
+    let mut round = 0;
+    while clients.iter().any(|client| !client.is_finished()) {
+        round += 1;
+        let left_out = round % origins.len();
+        let staying: Vec<&Origin> = origins
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| *index != left_out)
+            .map(|(_, origin)| origin)
+            .collect();
+        apply(&proxy.running, Site::of(&staying));
+        std::thread::yield_now();
+    }
+    for client in clients {
+        client.join().unwrap();
+    }
+    let served: usize = origins.iter().map(|origin| origin.requests().len()).sum();
+    assert_eq!(served, CLIENTS * REQUESTS);
 }

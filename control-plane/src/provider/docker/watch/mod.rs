@@ -45,16 +45,20 @@ async fn follow<E: Engine>(
             Err(error) => Err(error),
         };
         let Err(error) = result else { break };
-        if begun.elapsed() > WELL {
-            backoff.reset();
-        }
         let error = describe(&error);
-        tracing::warn!(
-            provider = "docker",
-            %error,
-            "no connection to the Docker Engine; what was known last stays in service"
-        );
-        publisher.lost(&error);
+        if begun.elapsed() > WELL {
+            // Socket proxies cut idle streams as a habit: no news until it is
+            // known that the engine cannot be reached again.
+            backoff.reset();
+            tracing::info!(provider = "docker", %error, "connecting to the Docker Engine again");
+        } else {
+            tracing::warn!(
+                provider = "docker",
+                %error,
+                "no connection to the Docker Engine; what was known last stays in service"
+            );
+            publisher.lost(&error);
+        }
         sleep(backoff.delay()).await;
     }
     // Nobody may take the end of watching for the end of the provider.
@@ -62,7 +66,7 @@ async fn follow<E: Engine>(
 }
 
 /// An error and what caused it.
-fn describe(error: &dyn Error) -> String {
+pub(super) fn describe(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {

@@ -45,7 +45,8 @@ impl Publisher {
         self.debounce.mark(now);
     }
 
-    /// The picture changed, and a server has to leave.
+    /// The picture changed in a way that should not wait for more: a server has to
+    /// leave, or all that was waited for is there.
     pub(super) fn mark_urgent(&mut self, now: Instant) {
         self.debounce.mark(now);
         self.urgent = true;
@@ -71,10 +72,14 @@ impl Publisher {
         let begun = Instant::now();
         let state = assemble(&picture.containers(), &self.options, &self.surroundings);
         let now = Instant::now();
-        self.debounce.act(now);
-        self.urgent = false;
         self.rest_until = now + now.duration_since(begun);
-        self.show(state.clone());
+        self.urgent = false;
+        if self.show(state.clone()) {
+            self.debounce.act(now);
+        } else {
+            // Nobody heard anything: the next change is again a first one.
+            self.debounce = Debounce::default();
+        }
         self.state = Some(state);
     }
 
@@ -90,7 +95,7 @@ impl Publisher {
         self.show(state);
     }
 
-    fn show(&self, state: ProviderState) {
+    fn show(&self, state: ProviderState) -> bool {
         self.out.send_if_modified(|shown| {
             if shown.as_deref() == Some(&state) {
                 return false;
@@ -104,6 +109,6 @@ impl Publisher {
             );
             *shown = Some(Arc::new(state));
             true
-        });
+        })
     }
 }

@@ -305,7 +305,11 @@ impl<'a, E: Engine> Session<'a, E> {
                 self.picture.inspected(id, generation, None);
             }
         }
-        self.publisher.mark(now);
+        if self.waiting.is_empty() && self.inspecting == 0 {
+            self.publisher.mark_urgent(now);
+        } else {
+            self.publisher.mark(now);
+        }
     }
 
     /// Finds the host's address, once per connection, if a container needs it.

@@ -335,3 +335,6 @@ fn read(message: &EventMessage) -> Option<Event> {
 fn broken() -> DialError {
     std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()
 }
+
+#[cfg(test)]
+mod tests;
