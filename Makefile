@@ -6,7 +6,7 @@ API_PORT := $(or $(FAIRWAY_API_PORT),8081)
 GRPC_PORT := $(or $(FAIRWAY_GRPC_PORT),9090)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nextest images up down test test-docker bench fmt lint
+.PHONY: help setup nextest grpc-clients images up down test test-docker bench fmt lint
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,12 +34,18 @@ down: ## Remove the demo's containers and networks
 nextest:
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 
+grpc-clients: target/grpc-clients/installed
+target/grpc-clients/installed: tests/grpc/requirements.txt
+	python3 -m venv target/grpc-clients
+	target/grpc-clients/bin/pip install --quiet -r $<
+	@touch $@
+
 # Images of their own, built quickly: the tests are about behaviour.
 test test-docker: export FAIRWAY_TAG := test
 test test-docker: export FAIRWAY_LTO := off
 test test-docker: export FAIRWAY_CODEGEN_UNITS := 16
 
-test: images nextest ## Run every test, those on the real Docker Engine too
+test: images nextest grpc-clients ## Run every test, those on the real Docker Engine too
 	cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 

@@ -248,6 +248,36 @@ fn entry_points_that_do_not_exist_are_named_with_what_would_work() {
 }
 
 #[test]
+fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
+    let options = |as_default| EntryPointOptions {
+        address: ":80".into(),
+        as_default,
+        ..EntryPointOptions::default()
+    };
+    let sent_to = |entry_points: &[(&str, bool)]| {
+        let entry_points = entry_points.iter().map(|(name, it)| ((*name).into(), options(*it)));
+        let config = docker(|config| {
+            config.routers.insert("r".into(), router("Path(`/`)", &[], "web"));
+        });
+        let state = ProviderState { config, ..ProviderState::default() };
+        let compiled = compile(Input {
+            entry_points: &entry_points.collect(),
+            closed_entry_points: &BTreeMap::new(),
+            servers_transport: &ServersTransport::default(),
+            providers: &BTreeMap::from([("docker".into(), Arc::new(state))]),
+        });
+        (sent_router(&compiled, "r@docker").map(|sent| sent.entry_points), compiled)
+    };
+    let (both, _) = sent_to(&[("a", false), ("b", false), ("traefik", true)]);
+    assert_eq!(both, Some(vec!["a".into(), "b".into()]));
+    let (marked, _) = sent_to(&[("a", false), ("b", true), ("traefik", false)]);
+    assert_eq!(marked, Some(vec!["b".into()]));
+    let (none, compiled) = sent_to(&[("traefik", false)]);
+    assert_eq!(none, None);
+    assert_eq!(finding(&compiled).1, "no entry point is open");
+}
+
+#[test]
 fn a_service_that_does_not_exist_rejects_the_router() {
     let config = docker(|config| {
         config.routers.insert("r".into(), router("Path(`/`)", &[], "wep"));

@@ -53,9 +53,7 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
 }
 
 pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
-    let served = input.entry_points.keys().filter(|name| *name != API_ENTRY_POINT);
-    let entry_points =
-        EntryPoints { served: served.cloned().collect(), closed: input.closed_entry_points };
+    let entry_points = EntryPoints::of(input);
     for (qualified, mut object) in std::mem::take(&mut out.routers) {
         if let Some(router) = &mut object.value {
             let subject = Subject {
@@ -106,8 +104,21 @@ impl Router {
 /// Where routers may listen.
 struct EntryPoints<'a> {
     served: Vec<String>,
+    /// Those of routers that name none.
+    default: Vec<String>,
     /// Those that stay closed, and why.
     closed: &'a BTreeMap<String, String>,
+}
+
+impl<'a> EntryPoints<'a> {
+    fn of(input: Input<'a>) -> Self {
+        let served = || input.entry_points.iter().filter(|(name, _)| *name != API_ENTRY_POINT);
+        let all = || served().map(|(name, _)| name.clone());
+        let marked: Vec<_> =
+            served().filter(|(_, it)| it.as_default).map(|(name, _)| name.clone()).collect();
+        let default = if marked.is_empty() { all().collect() } else { marked };
+        Self { served: all().collect(), default, closed: input.closed_entry_points }
+    }
 }
 
 /// The router being compiled.
@@ -173,8 +184,14 @@ impl Subject<'_> {
     ) -> Result<(), Rejected> {
         let served = &entry_points.served;
         if router.entry_points.is_empty() {
-            router.entry_points = served.to_vec();
-            return Ok(());
+            router.entry_points.clone_from(&entry_points.default);
+        }
+        if served.is_empty() {
+            return Err(Rejected {
+                option: "entrypoints",
+                message: "no entry point is open".to_owned(),
+                suggestion: "start the control plane with --entrypoints.web.address=:80".to_owned(),
+            });
         }
         let (known, unknown): (Vec<_>, Vec<_>) =
             router.entry_points.iter().cloned().partition(|wanted| served.contains(wanted));

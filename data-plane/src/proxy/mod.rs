@@ -124,25 +124,7 @@ async fn answer(
         &parts.headers,
         !body.is_empty(),
     );
-    let path = normalise_path(parts.uri.path())
-        .map_err(ProxyError::Path)?
-        .into_owned();
-    let query = parts.uri.query().map(|query| query.replace(';', "&"));
-    let mut head = Head {
-        method: parts.method,
-        headers: parts.headers,
-        host: host
-            .as_ref()
-            .and_then(|h| h.to_str().ok())
-            .map(routing_host)
-            .unwrap_or_default(),
-        path,
-        query,
-        peer: client.peer,
-        secure: client.hop.secure,
-        host_header: None,
-        omit_forwarded_for: false,
-    };
+    let mut head = head_of(client, parts, host.as_ref())?;
     let route = client.worker.with_table(|table| {
         let entry_point = table.entry_point(&client.entry_point)?;
         let trusted = entry_point.trusted().is_trusted(client.peer);
@@ -160,18 +142,50 @@ async fn answer(
         record.router.clone_from(&route.name);
         record.service.clone_from(&route.service.name);
     }
-    if let Some(guard) = &route.loop_guard {
-        if head.headers.get(headers::ROUTER) == Some(guard) {
-            return Err(ProxyError::Loop);
-        }
-        head.headers.insert(headers::ROUTER, guard.clone());
-    }
+    guard_loop(&route, &mut head)?;
     let onward = Onward {
         body,
         upgrade,
         expects_continue,
     };
     Ok(through(client, &route, head, onward, record).await)
+}
+
+/// The request in the one form that rules and middlewares see.
+fn head_of(
+    client: &Client,
+    parts: http::request::Parts,
+    host: Option<&HeaderValue>,
+) -> Result<Head, ProxyError> {
+    let path = normalise_path(parts.uri.path())
+        .map_err(ProxyError::Path)?
+        .into_owned();
+    Ok(Head {
+        path,
+        query: parts.uri.query().map(|query| query.replace(';', "&")),
+        host: host
+            .and_then(|host| host.to_str().ok())
+            .map(routing_host)
+            .unwrap_or_default(),
+        method: parts.method,
+        headers: parts.headers,
+        peer: client.peer,
+        secure: client.hop.secure,
+        host_header: None,
+        omit_forwarded_for: false,
+    })
+}
+
+/// Stops a router with a generated rule from calling itself for ever.
+fn guard_loop(route: &Route, head: &mut Head) -> Result<(), ProxyError> {
+    let Some(guard) = &route.loop_guard else {
+        return Ok(());
+    };
+    if head.headers.get(headers::ROUTER) == Some(guard) {
+        return Err(ProxyError::Loop);
+    }
+    head.headers.insert(headers::ROUTER, guard.clone());
+    Ok(())
 }
 
 /// What goes to the server besides the head.
@@ -199,7 +213,7 @@ async fn through(
         }
     }
     let mut answer = match early {
-        Some(answer) => Answer::from_middleware(answer),
+        Some(answer) => Answer::from_middleware(client, route, answer),
         None => match to_server(client, route, head, onward, record).await {
             Ok(answer) => answer,
             Err(error) => Answer::from_error(client, Some(route), &error),
@@ -337,7 +351,14 @@ impl Answer {
         }
     }
 
-    fn from_middleware(answer: crate::middleware::Answer) -> Self {
+    fn from_middleware(client: &Client, route: &Route, answer: crate::middleware::Answer) -> Self {
+        tracing::debug!(
+            reason = answer.reason,
+            status = answer.status.as_u16(),
+            entrypoint = &*client.entry_point,
+            router = route.name,
+            "answered by a middleware"
+        );
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = answer.status;
         parts.headers = answer.headers;

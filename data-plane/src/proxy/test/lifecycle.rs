@@ -193,7 +193,7 @@ fn changing_servers_under_load_fails_no_request() {
     let client = move |number: usize| {
         let mut wire = Wire::connect(address);
         for request in 0..REQUESTS {
-            let method = if (number + request) % 2 == 0 {
+            let method = if (number + request).is_multiple_of(2) {
                 "GET"
             } else {
                 "POST"

@@ -7,6 +7,7 @@ mod forwarding;
 mod lifecycle;
 mod refusal;
 mod switch;
+mod whole;
 mod wire;
 
 use std::net::SocketAddr;
