@@ -70,7 +70,9 @@ async fn wait(options: WaitOptions) -> anyhow::Result<()> {
     let waited = fairway_control::wait::wait(&options).await?;
     println!("{waited}");
     for node in &waited.disconnected {
-        eprintln!("fairway-control: proxy {node} is disconnected; if it runs, it serves what it had");
+        eprintln!(
+            "fairway-control: proxy {node} is disconnected; if it runs, it serves what it had"
+        );
     }
     Ok(())
 }

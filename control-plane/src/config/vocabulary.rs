@@ -332,7 +332,7 @@ pub(super) fn help() -> String {
 fairway-control: watches Docker, compiles Traefik-style labels, pushes routing to the proxies
 
 Usage: fairway-control [FLAGS]
-       fairway-control healthcheck [FLAGS]   ask the /ping of a control plane with these flags
+       fairway-control healthcheck [FLAGS]   ask the control plane that runs with these flags
        fairway-control wait --container=NAME [--gone] [--timeout=30s] [--server=http://127.0.0.1:9090]
                                              until every proxy uses a container (or no longer does)
        fairway-control wait [--version=V]    until every proxy serves a version, or the current one

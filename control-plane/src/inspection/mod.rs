@@ -45,7 +45,11 @@ impl InspectionServer {
         compiled: watch::Receiver<Option<Arc<Compiled>>>,
         nodes: Nodes,
     ) -> Self {
-        Self { latest, compiled, nodes }
+        Self {
+            latest,
+            compiled,
+            nodes,
+        }
     }
 
     fn snapshot(&self) -> Result<Arc<Snapshot>, Status> {
@@ -62,8 +66,9 @@ impl Inspection for InspectionServer {
         request: Request<GetConfigRequest>,
     ) -> Result<Response<GetConfigResponse>, Status> {
         let GetConfigRequest { kind, name } = request.into_inner();
-        let kind = ResourceKind::try_from(kind)
-            .map_err(|_| Status::invalid_argument(format!("no kind of resource has number {kind}")))?;
+        let kind = ResourceKind::try_from(kind).map_err(|_| {
+            Status::invalid_argument(format!("no kind of resource has number {kind}"))
+        })?;
         let name = name.to_lowercase();
         let snapshot = self.snapshot()?;
         let wanted = snapshot.resources().iter().filter(|(key, _)| {
@@ -122,7 +127,9 @@ impl Inspection for InspectionServer {
             .filter(|diagnostic| {
                 request.container.is_empty() || diagnostic.container == request.container
             });
-        Ok(Response::new(ListDiagnosticsResponse { diagnostics: diagnostics.collect() }))
+        Ok(Response::new(ListDiagnosticsResponse {
+            diagnostics: diagnostics.collect(),
+        }))
     }
 
     async fn wait_for_version(
@@ -139,7 +146,9 @@ impl Inspection for InspectionServer {
             Ok(response) => Ok(Response::new(response?)),
             Err(_) => {
                 let compiled = self.compiled.borrow().clone();
-                Err(Status::deadline_exceeded(wait.obstacle(compiled.as_deref())))
+                Err(Status::deadline_exceeded(
+                    wait.obstacle(compiled.as_deref()),
+                ))
             }
         }
     }

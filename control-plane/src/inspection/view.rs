@@ -12,11 +12,18 @@ use crate::snapshot::{Delta, Snapshot};
 pub(super) fn change(seen: Option<&Snapshot>, now: &Snapshot) -> WatchConfigResponse {
     let delta = match seen {
         Some(seen) => Delta::between(seen, now),
-        None => Delta { upserts: now.resources().values().cloned().collect(), removals: vec![] },
+        None => Delta {
+            upserts: now.resources().values().cloned().collect(),
+            removals: vec![],
+        },
     };
     WatchConfigResponse {
         version: now.version().to_owned(),
-        upserts: delta.upserts.iter().map(|resource| (**resource).clone()).collect(),
+        upserts: delta
+            .upserts
+            .iter()
+            .map(|resource| (**resource).clone())
+            .collect(),
         removals: delta.removals,
     }
 }
@@ -60,5 +67,8 @@ fn object(id: &ObjectId) -> ResourceId {
         ObjectKind::Middleware => ResourceKind::Middleware,
         ObjectKind::Service => ResourceKind::Service,
     };
-    ResourceId { kind: kind.into(), name: id.name.clone() }
+    ResourceId {
+        kind: kind.into(),
+        name: id.name.clone(),
+    }
 }
