@@ -16,5 +16,5 @@ mod protocol_model;
 mod routing;
 mod scaling;
 mod stream;
-mod traefik_api_client;
+mod traefik_api;
 mod wait;
