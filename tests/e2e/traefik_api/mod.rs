@@ -6,6 +6,7 @@ mod list;
 mod shape;
 
 use fairway_tests::raw_client::{self, Reply};
+use fairway_tests::wait::wait_for;
 use fairway_tests::world::{Setting, World, routed};
 use serde::de::DeserializeOwned;
 
@@ -88,6 +89,12 @@ async fn world() -> World {
         .wait_diagnostic("the broken rule", |it| it.container == "bad")
         .await;
     world.wait_rotation("half.test", "/Long", &["half"]).await;
+    wait_for("three services with a server each", || async {
+        let (unwell, _) = page(&world, "/api/http/services?status=warning").await;
+        let (all, _) = page(&world, "/api/http/services").await;
+        (unwell.is_empty() && all.len() == 5).then_some(())
+    })
+    .await;
     world.settle().await;
     world
 }
