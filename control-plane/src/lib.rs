@@ -15,6 +15,7 @@ pub mod middleware;
 pub mod model;
 pub mod provider;
 pub mod reconcile;
+mod redact;
 pub mod rule;
 mod server;
 pub mod snapshot;

@@ -14,7 +14,6 @@ mod list;
 mod object;
 mod overview;
 mod rawdata;
-mod redact;
 mod respond;
 mod time;
 mod view;

@@ -24,6 +24,7 @@ use tonic::{Request, Response, Status};
 
 use crate::compile::Compiled;
 use crate::discovery::{Nodes, SnapshotReceiver};
+use crate::redact;
 use crate::snapshot::Snapshot;
 use wait::{Goal, Wait};
 
@@ -77,7 +78,9 @@ impl Inspection for InspectionServer {
         });
         Ok(Response::new(GetConfigResponse {
             version: snapshot.version().to_owned(),
-            resources: wanted.map(|(_, resource)| (**resource).clone()).collect(),
+            resources: wanted
+                .map(|(_, resource)| redact::resource(resource))
+                .collect(),
         }))
     }
 

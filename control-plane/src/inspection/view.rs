@@ -6,6 +6,7 @@ use fairway_proto::inspection::v1::{self as wire, WatchConfigResponse};
 use crate::compile::Finding;
 use crate::discovery::NodeStatus;
 use crate::model::{ObjectId, ObjectKind, Severity};
+use crate::redact;
 use crate::snapshot::{Delta, Snapshot};
 
 /// What leads from `seen` to `now`; everything, if nothing was seen.
@@ -22,7 +23,7 @@ pub(super) fn change(seen: Option<&Snapshot>, now: &Snapshot) -> WatchConfigResp
         upserts: delta
             .upserts
             .iter()
-            .map(|resource| (**resource).clone())
+            .map(|resource| redact::resource(resource))
             .collect(),
         removals: delta.removals,
     }

@@ -106,6 +106,8 @@ async fn every_field_is_as_documented() {
         );
     }
     assert!(!raw.to_string().contains("c2VjcmV0"));
+    let inspected = format!("{:?}", world.config().await);
+    assert!(inspected.contains("[redacted]") && !inspected.contains("c2VjcmV0"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{StateView, used_by};
-use crate::api::redact::redact;
 use crate::compile::Object;
 use crate::model::Middleware;
+use crate::redact;
 
 /// One middleware.
 #[derive(Debug, Serialize)]
@@ -28,7 +28,7 @@ impl<'a> MiddlewareView<'a> {
         Self {
             options: value
                 .and_then(|options| serde_json::to_value(options).ok())
-                .map(redact),
+                .map(redact::json),
             kind: value.map(Middleware::type_name),
             state: StateView::new(name, object),
             used_by: used_by(object),

@@ -1,6 +1,9 @@
 //! Secrets in the options of middlewares are not shown: whoever may read the API
-//! need not be who may sign in.
+//! or the inspection service need not be who may sign in. Proxies get them whole.
 
+use fairway_proto::discovery::v1::Resource;
+use fairway_proto::discovery::v1::middleware::Kind;
+use fairway_proto::discovery::v1::resource::Spec;
 use serde_json::{Map, Value};
 
 /// What stands in place of a secret.
@@ -24,8 +27,24 @@ const SECRET_HEADERS: &[&str] = &[
     "credential",
 ];
 
-/// The options of a middleware as anybody may see them.
-pub(super) fn redact(options: Value) -> Value {
+/// A resource as anybody may see it.
+pub(crate) fn resource(resource: &Resource) -> Resource {
+    let mut shown = resource.clone();
+    if let Some(Spec::Middleware(middleware)) = &mut shown.spec
+        && let Some(Kind::Headers(headers)) = &mut middleware.kind
+    {
+        let request = headers.custom_request_headers.iter_mut();
+        for (name, value) in request.chain(&mut headers.custom_response_headers) {
+            if hides(name, value) {
+                *value = REDACTED.to_owned();
+            }
+        }
+    }
+    shown
+}
+
+/// The options of a middleware, in the JSON of the API, as anybody may see them.
+pub(crate) fn json(options: Value) -> Value {
     match options {
         Value::Object(fields) => Value::Object(
             fields
@@ -36,7 +55,7 @@ pub(super) fn redact(options: Value) -> Value {
                 })
                 .collect(),
         ),
-        Value::Array(items) => items.into_iter().map(redact).collect(),
+        Value::Array(items) => items.into_iter().map(json).collect(),
         other => other,
     }
 }
@@ -48,7 +67,7 @@ fn option(name: &str, value: Value) -> Value {
         Value::String(text) if !text.is_empty() && SECRET_OPTIONS.contains(&name) => {
             REDACTED.into()
         }
-        other => redact(other),
+        other => json(other),
     }
 }
 
@@ -62,18 +81,22 @@ fn user(entry: Value) -> Value {
 
 fn headers_of(mut headers: Map<String, Value>) -> Value {
     for (name, value) in &mut headers {
-        let name = name.to_ascii_lowercase();
-        let is_secret = SECRET_HEADERS.iter().any(|part| name.contains(part));
-        // An empty value deletes the header: nothing to hide.
-        if is_secret && value.as_str() != Some("") {
+        if hides(name, value.as_str().unwrap_or_default()) {
             *value = REDACTED.into();
         }
     }
     Value::Object(headers)
 }
 
+/// Whether a header's value is a secret; an empty one deletes the header.
+fn hides(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !value.is_empty() && SECRET_HEADERS.iter().any(|part| name.contains(part))
+}
+
 #[cfg(test)]
 mod tests {
+    use fairway_proto::discovery::v1::{Headers, Middleware};
     use serde_json::json;
 
     use super::*;
@@ -111,7 +134,24 @@ mod tests {
                 json!({"addPrefix": {"prefix": "/token"}}),
             ),
         ] {
-            assert_eq!(redact(options), expected);
+            assert_eq!(super::json(options), expected);
         }
+    }
+
+    #[test]
+    fn what_proxies_are_sent_is_shown_without_secrets() {
+        let headers = |secret: &str| Headers {
+            custom_request_headers: [("Authorization", secret), ("X-Env", "prod")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..Headers::default()
+        };
+        let of = |headers| Resource {
+            spec: Some(Spec::Middleware(Middleware {
+                kind: Some(Kind::Headers(headers)),
+            })),
+            ..Resource::default()
+        };
+        assert_eq!(resource(&of(headers("Basic eDp5"))), of(headers(REDACTED)));
     }
 }
