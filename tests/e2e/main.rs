@@ -14,6 +14,7 @@ mod foreign_client;
 mod lifecycle;
 mod protocol_model;
 mod routing;
+mod rule_fixture;
 mod scaling;
 mod stream;
 mod traefik_api;
