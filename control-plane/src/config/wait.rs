@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, parse};
+use super::{Command, ConfigError, parse};
 use crate::spelling;
 
 const DEFAULT_SERVER: &str = "http://127.0.0.1:9090";
@@ -38,7 +38,15 @@ pub enum WaitTarget {
 }
 
 /// Reads what stands after `wait`.
-pub(super) fn parse(args: impl Iterator<Item = String>) -> Result<WaitOptions, ConfigError> {
+pub(super) fn command(args: impl Iterator<Item = String>) -> Result<Command, ConfigError> {
+    let args: Vec<_> = args.collect();
+    if args.iter().any(|word| word == "--help" || word == "-h") {
+        return Ok(Command::Help);
+    }
+    options(args.into_iter()).map(Command::Wait)
+}
+
+fn options(args: impl Iterator<Item = String>) -> Result<WaitOptions, ConfigError> {
     let (mut container, mut version, mut gone) = (None, None, false);
     let (mut server, mut timeout) = (DEFAULT_SERVER.to_owned(), DEFAULT_TIMEOUT);
     let mut args = args.peekable();
@@ -157,7 +165,7 @@ mod tests {
     use super::*;
 
     fn read(line: &[&str]) -> Result<WaitOptions, ConfigError> {
-        parse(line.iter().map(|word| (*word).to_owned()))
+        options(line.iter().map(|word| (*word).to_owned()))
     }
 
     #[test]
@@ -191,6 +199,12 @@ mod tests {
         }
         let options = read(&["--server", "http://control:9090"]).unwrap();
         assert_eq!(options.server, "http://control:9090");
+    }
+
+    #[test]
+    fn help_is_given_wherever_it_is_asked_for() {
+        let line = ["--container=a", "--help"].map(str::to_owned);
+        assert!(matches!(command(line.into_iter()), Ok(Command::Help)));
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(super) fn command(
         return Ok(Command::Help);
     }
     if args.next_if(|word| word == "wait").is_some() {
-        return super::wait::parse(args).map(Command::Wait);
+        return super::wait::command(args);
     }
     let healthcheck = args.next_if(|word| word == "healthcheck").is_some();
     let assignments = flag::assignments(args)?;
