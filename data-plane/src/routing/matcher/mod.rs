@@ -3,6 +3,8 @@
 //! The indexes beside it only choose which matchers are asked. Evaluation is left to
 //! right and stops as soon as the answer is known.
 
+mod trace;
+
 use std::borrow::Cow;
 
 use fairway_proto::discovery::v1 as wire;
@@ -12,6 +14,7 @@ use regex::Regex;
 use super::network::{Network, NetworkError};
 use super::query;
 use super::regexp::{self, RegexpError};
+pub(crate) use self::trace::{Failure, is_secret};
 use crate::proxy::head::Head;
 
 /// A compiled rule.
