@@ -21,6 +21,7 @@ use std::time::Duration;
 pub use entrypoint::{EntryPointOptions, ForwardedHeaders};
 pub use error::ConfigError;
 
+use crate::explain::ExplainOptions;
 use crate::model::Diagnostic;
 use crate::provider::docker::DockerOptions;
 
@@ -34,6 +35,10 @@ pub enum Command {
     Run(Box<StaticConfig>),
     /// Ask the control plane that runs with this configuration whether it is well.
     Healthcheck(Box<StaticConfig>),
+    /// Ask a running control plane what a request would meet.
+    Explain(Box<ExplainOptions>),
+    /// Print [`ExplainOptions::help`].
+    ExplainHelp,
     /// Print the version.
     Version,
     /// Print [`Command::help`].

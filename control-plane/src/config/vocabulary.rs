@@ -333,6 +333,7 @@ fairway-control: watches Docker, compiles Traefik-style labels, pushes routing t
 
 Usage: fairway-control [FLAGS]
        fairway-control healthcheck [FLAGS]   ask the /ping of a control plane with these flags
+       fairway-control explain URL           tell what a request would meet; see explain --help
        fairway-control version
 
 Flags (case does not matter; --name=value, and --name value unless it is true or false):

@@ -3,13 +3,17 @@
 //! Keeps what the proxy acknowledged last and computes every update by comparing
 //! that with the latest snapshot. At most one update is in flight; while it is,
 //! newer snapshots overwrite each other. Rejections never change the baseline,
-//! so nothing is sent twice in the hope of a better answer.
+//! so nothing is sent twice in the hope of a better answer. Questions go between
+//! the updates and wait for none.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fairway_proto::discovery::v1::client_message::Message;
-use fairway_proto::discovery::v1::{Ack, ClientMessage, Hello, Node, Update, UpdateMode};
+use fairway_proto::discovery::v1::server_message::Message as Said;
+use fairway_proto::discovery::v1::{
+    Ack, ClientMessage, Hello, Node, ServerMessage, Update, UpdateMode,
+};
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,6 +21,7 @@ use tonic::Status;
 use tracing::{debug, info, warn};
 
 use super::node::Nodes;
+use super::question::{Asked, MAX_UNSENT, OpenQuestions};
 use super::SnapshotReceiver;
 use crate::snapshot::{Delta, Snapshot};
 
@@ -33,7 +38,7 @@ pub(super) struct Session {
     latest: SnapshotReceiver,
     nodes: Nodes,
     peer: String,
-    updates: mpsc::Sender<Result<Update, Status>>,
+    say: mpsc::Sender<Result<ServerMessage, Status>>,
 }
 
 /// What the proxy has, and what is on the way to it.
@@ -65,9 +70,9 @@ impl Session {
         latest: SnapshotReceiver,
         nodes: Nodes,
         peer: String,
-        updates: mpsc::Sender<Result<Update, Status>>,
+        say: mpsc::Sender<Result<ServerMessage, Status>>,
     ) -> Self {
-        Self { latest, nodes, peer, updates }
+        Self { latest, nodes, peer, say }
     }
 
     /// Runs until the proxy goes away or breaks the protocol.
@@ -80,15 +85,16 @@ impl Session {
             Err(status) => {
                 warn!(peer = %self.peer, error = %status.message(), "stream refused");
                 // The receiver is gone only if the proxy is; nobody to tell then.
-                let _ = self.updates.send(Err(status)).await;
+                let _ = self.say.send(Err(status)).await;
                 return;
             }
         };
         let node = hello.node.unwrap_or_default();
-        let stream = self.nodes.connect(node.clone(), self.peer.clone());
+        let (ask, questions) = mpsc::channel(MAX_UNSENT);
+        let stream = self.nodes.connect(node.clone(), self.peer.clone(), ask);
         let identity = Identity { node, stream };
         info!(node = %identity.node.id, peer = %self.peer, held = %hello.held_version, "proxy connected");
-        let end = self.converse(&identity, &hello.held_version, &mut messages).await;
+        let end = self.converse(&identity, &hello.held_version, &mut messages, questions).await;
         self.nodes.update(&identity.node.instance_id, stream, |status| {
             status.disconnected_at = Some(Instant::now());
             status.pending = None;
@@ -97,7 +103,7 @@ impl Session {
             Ok(()) => info!(node = %identity.node.id, "proxy disconnected"),
             Err(status) => {
                 warn!(node = %identity.node.id, error = %status.message(), "proxy dropped");
-                let _ = self.updates.try_send(Err(status));
+                let _ = self.say.try_send(Err(status));
             }
         }
     }
@@ -127,8 +133,10 @@ impl Session {
         identity: &Identity,
         held_version: &str,
         messages: &mut (impl Stream<Item = Result<ClientMessage, Status>> + Unpin),
+        mut questions: mpsc::Receiver<Asked>,
     ) -> Result<(), Status> {
         let mut baseline = Baseline::default();
+        let mut open = OpenQuestions::default();
         let mut held = Some(held_version);
         loop {
             if baseline.in_flight.is_none() {
@@ -146,14 +154,18 @@ impl Session {
                         debug!(node = %identity.node.id, error = %status, "stream broke");
                         return Ok(());
                     }
-                    Some(Ok(message)) => self.take_in(identity, &mut baseline, message)?,
+                    Some(Ok(message)) => match message.message {
+                        Some(Message::Explanation(explanation)) => open.answered(explanation),
+                        message => self.take_in(identity, &mut baseline, message)?,
+                    },
                 },
+                Some(asked) = questions.recv() => self.ask(&mut open, asked),
                 changed = self.latest.changed() => {
                     // The sender is dropped only when the process is about to end.
                     if changed.is_err() { return Ok(()); }
                     self.mark_behind(identity);
                 }
-                () = self.updates.closed() => return Ok(()),
+                () = self.say.closed() => return Ok(()),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(Status::deadline_exceeded("update not acknowledged within 30 s"));
                 }
@@ -181,18 +193,27 @@ impl Session {
             }
         });
         // One update in flight and room for one in the channel: this does not
-        // wait on the network, unless the stream is gone.
-        self.updates.send(Ok(update)).await.map_err(|_| Status::cancelled("stream closed"))
+        // wait on the network.
+        let message = ServerMessage { message: Some(Said::Update(update)) };
+        self.say.send(Ok(message)).await.map_err(|_| Status::cancelled("stream closed"))
+    }
+
+    /// Asks, or lets the question fall if only the room of an update is left.
+    fn ask(&self, open: &mut OpenQuestions, asked: Asked) {
+        if self.say.capacity() > 1 {
+            // Closed: noticed by the loop, and the asker when the session ends.
+            let _ = self.say.try_send(Ok(open.ask(asked)));
+        }
     }
 
     fn take_in(
         &self,
         identity: &Identity,
         baseline: &mut Baseline,
-        message: ClientMessage,
+        message: Option<Message>,
     ) -> Result<(), Status> {
-        let Some(Message::Ack(ack)) = message.message else {
-            return Err(Status::failed_precondition("after Hello only Ack is expected"));
+        let Some(Message::Ack(ack)) = message else {
+            return Err(Status::failed_precondition("after Hello only answers are expected"));
         };
         let Some(acked) = baseline.acknowledge(ack.nonce) else {
             return Err(Status::failed_precondition("Ack of an update that is not in flight"));
@@ -284,7 +305,10 @@ mod tests {
     use tokio::sync::watch;
     use tokio_stream::wrappers::ReceiverStream;
 
+    use fairway_proto::discovery::v1::{Explanation, Question, RequestHead};
+
     use super::super::node::NodeStatus;
+    use super::super::question::AskError;
     use super::*;
     use crate::snapshot::tests::service;
 
@@ -294,7 +318,7 @@ mod tests {
     struct Stage {
         publish: watch::Sender<Option<Arc<Snapshot>>>,
         say: Messages,
-        hear: mpsc::Receiver<Result<Update, Status>>,
+        hear: mpsc::Receiver<Result<ServerMessage, Status>>,
         nodes: Nodes,
     }
 
@@ -302,7 +326,7 @@ mod tests {
         fn start(first: Option<Snapshot>) -> Self {
             let (publish, latest) = watch::channel(first.map(Arc::new));
             let (say, messages) = mpsc::channel(8);
-            let (updates, hear) = mpsc::channel(1);
+            let (updates, hear) = mpsc::channel(1 + MAX_UNSENT);
             let nodes = Nodes::new();
             let session = Session::new(latest, nodes.clone(), "peer".into(), updates);
             tokio::spawn(session.run(ReceiverStream::new(messages)));
@@ -331,7 +355,34 @@ mod tests {
         }
 
         async fn update(&mut self) -> Update {
-            self.hear.recv().await.expect("the stream is open").expect("no error")
+            match self.heard().await {
+                Said::Update(update) => update,
+                Said::Question(question) => panic!("no update: {question:?}"),
+            }
+        }
+
+        async fn question(&mut self) -> Question {
+            match self.heard().await {
+                Said::Question(question) => question,
+                Said::Update(update) => panic!("no question: {update:?}"),
+            }
+        }
+
+        async fn heard(&mut self) -> Said {
+            let message = self.hear.recv().await.expect("the stream is open").expect("no error");
+            message.message.expect("a message that says something")
+        }
+
+        /// Asks about `host` in the background.
+        fn ask(&self, host: &str) -> tokio::task::JoinHandle<Result<Explanation, AskError>> {
+            let request = RequestHead { host: host.into(), ..RequestHead::default() };
+            let nodes = self.nodes.clone();
+            tokio::spawn(async move { nodes.explain("i", request).await })
+        }
+
+        async fn answer(&self, id: u64, router: &str) {
+            let router = router.into();
+            self.send(Message::Explanation(Explanation { id, router, ..Default::default() })).await;
         }
 
         async fn nothing_is_sent(&mut self) {
@@ -409,6 +460,69 @@ mod tests {
         assert_eq!(second.version, snapshot(&[("a", 49)]).version());
         stage.ack(second.nonce).await;
         stage.nothing_is_sent().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_and_updates_do_not_wait_for_each_other() {
+        let mut stage = Stage::start(Some(snapshot(&[("a", 0)])));
+        stage.hello("").await;
+        let update = stage.update().await;
+        let (one, two) = (stage.ask("one.test"), stage.ask("two.test"));
+        let (first, second) = (stage.question().await, stage.question().await);
+        assert_eq!(first.request.expect("a request").host, "one.test");
+        // In any order, and whatever nobody asked is passed over.
+        stage.answer(99, "nobody").await;
+        stage.answer(second.id, "two").await;
+        stage.ack(update.nonce).await;
+        stage.answer(first.id, "one").await;
+        assert_eq!(one.await.expect("no panic").expect("an answer").router, "one");
+        assert_eq!(two.await.expect("no panic").expect("an answer").router, "two");
+        stage.publish(&[("a", 1)]);
+        let update = stage.update().await;
+        stage.ack(update.nonce).await;
+        stage.nothing_is_sent().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_ends_with_the_patience_or_the_stream() {
+        let mut stage = Stage::start(None);
+        assert_eq!(stage.ask("a.test").await.expect("no panic"), Err(AskError::Disconnected));
+        stage.hello("").await;
+        while stage.nodes.list().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let late = stage.ask("a.test");
+        let id = stage.question().await.id;
+        assert_eq!(late.await.expect("no panic"), Err(AskError::Late));
+        stage.answer(id, "too late").await;
+        let cut = stage.ask("a.test");
+        stage.question().await;
+        let Stage { say, nodes, .. } = stage;
+        drop(say);
+        assert_eq!(cut.await.expect("no panic"), Err(AskError::Disconnected));
+        let again = nodes.explain("i", RequestHead::default()).await;
+        assert_eq!(again, Err(AskError::Disconnected));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_that_are_not_taken_leave_room_for_an_update() {
+        let mut stage = Stage::start(None);
+        stage.hello("").await;
+        while stage.nodes.list().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let mut turned_away = 0;
+        for _ in 0..MAX_UNSENT * 3 {
+            if stage.ask("a.test").await.expect("no panic") == Err(AskError::Busy) {
+                turned_away += 1;
+            }
+        }
+        assert_eq!(turned_away, MAX_UNSENT * 2);
+        stage.publish(&[("a", 1)]);
+        for _ in 0..MAX_UNSENT {
+            stage.question().await;
+        }
+        assert_eq!(stage.update().await.upserts.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]

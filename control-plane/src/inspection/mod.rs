@@ -2,6 +2,7 @@
 //!
 //! Read-only, and reads what the other parts publish; holds no state of its own.
 
+mod explain;
 mod view;
 
 use std::pin::Pin;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use fairway_proto::discovery::v1::ResourceKind;
 use fairway_proto::inspection::v1::inspection_server::Inspection;
 use fairway_proto::inspection::v1::{
-    GetConfigRequest, GetConfigResponse, ListDiagnosticsRequest, ListDiagnosticsResponse,
+    ExplainRequest, ExplainResponse, GetConfigRequest, GetConfigResponse, ListDiagnosticsRequest, ListDiagnosticsResponse,
     ListProxiesRequest, ListProxiesResponse, WaitForVersionRequest, WaitForVersionResponse,
     WatchConfigRequest, WatchConfigResponse,
 };
@@ -139,6 +140,13 @@ impl Inspection for InspectionServer {
                 self.latest.borrow().as_deref(),
             ))),
         }
+    }
+
+    async fn explain(
+        &self,
+        request: Request<ExplainRequest>,
+    ) -> Result<Response<ExplainResponse>, Status> {
+        Ok(Response::new(self.ask(request.into_inner()).await?))
     }
 }
 

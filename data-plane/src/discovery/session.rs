@@ -10,9 +10,7 @@ use std::time::Duration;
 use fairway_proto::discovery::v1::client_message::Message;
 use fairway_proto::discovery::v1::discovery_client::DiscoveryClient;
 use fairway_proto::discovery::v1::server_message::Message as Said;
-use fairway_proto::discovery::v1::{
-    ClientMessage, Hello, Node, ServerMessage, Update, UpdateMode,
-};
+use fairway_proto::discovery::v1::{ClientMessage, Hello, Node, ServerMessage, Update, UpdateMode};
 use fairway_proto::{KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_MESSAGE_BYTES};
 use http::Uri;
 use tokio::sync::mpsc;

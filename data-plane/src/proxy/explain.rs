@@ -117,7 +117,9 @@ fn listening(
     let address = bound.get(entry_point.name());
     wire::ListeningEntryPoint {
         name: entry_point.name().to_owned(),
-        address: address.map_or(entry_point.address(), String::as_str).to_owned(),
+        address: address
+            .map_or(entry_point.address(), String::as_str)
+            .to_owned(),
         bound: address.is_some(),
     }
 }
@@ -135,7 +137,9 @@ fn entry_point(
         }
     });
     let there_are = || {
-        let list = all.iter().map(|one| format!("{} ({})", one.name, one.address));
+        let list = all
+            .iter()
+            .map(|one| format!("{} ({})", one.name, one.address));
         match Vec::from_iter(list).join(", ") {
             list if list.is_empty() => "this proxy has no entry points".to_owned(),
             list => format!("there are {list}"),
@@ -143,7 +147,11 @@ fn entry_point(
     };
     let Some(first) = fitting.next() else {
         return Err(match request.entry_point.as_str() {
-            "" => format!("no entry point listens on port {}; {}", request.port, there_are()),
+            "" => format!(
+                "no entry point listens on port {}; {}",
+                request.port,
+                there_are()
+            ),
             name => format!("there is no entry point `{name}`; {}", there_are()),
         });
     };
@@ -308,7 +316,11 @@ fn changes(before: &Head, after: &Head) -> Vec<String> {
         target.unwrap_or_else(|_| head.path.clone())
     };
     if before.path != after.path || before.query != after.query {
-        effects.push(format!("target {} becomes {}", target(before), target(after)));
+        effects.push(format!(
+            "target {} becomes {}",
+            target(before),
+            target(after)
+        ));
     }
     if let Some(host) = after.host_header.as_ref()
         && before.host_header.as_ref() != Some(host)
@@ -347,7 +359,11 @@ fn header_changes(of: &str, before: &HeaderMap, after: &HeaderMap) -> Vec<String
 }
 
 fn candidates(service: &Service) -> Vec<wire::Candidate> {
-    service.upcoming().into_iter().map(|server| candidate(server)).collect()
+    service
+        .upcoming()
+        .into_iter()
+        .map(|server| candidate(server))
+        .collect()
 }
 
 fn candidate(server: &Server) -> wire::Candidate {

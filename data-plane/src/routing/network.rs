@@ -71,10 +71,20 @@ impl Display for Network {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::V4 { address, mask } => {
-                write!(out, "{}/{}", Ipv4Addr::from_bits(*address), mask.count_ones())
+                write!(
+                    out,
+                    "{}/{}",
+                    Ipv4Addr::from_bits(*address),
+                    mask.count_ones()
+                )
             }
             Self::V6 { address, mask } => {
-                write!(out, "{}/{}", Ipv6Addr::from_bits(*address), mask.count_ones())
+                write!(
+                    out,
+                    "{}/{}",
+                    Ipv6Addr::from_bits(*address),
+                    mask.count_ones()
+                )
             }
         }
     }

@@ -103,7 +103,8 @@ impl Stream {
     pub(super) async fn send(&mut self, update: Update) {
         self.nonce += 1;
         let nonce = self.nonce;
-        self.say(Some(Said::Update(Update { nonce, ..update }))).await;
+        self.say(Some(Said::Update(Update { nonce, ..update })))
+            .await;
     }
 
     pub(super) async fn say(&mut self, message: Option<Said>) {

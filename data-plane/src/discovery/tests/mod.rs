@@ -237,17 +237,26 @@ async fn a_question_is_answered_from_the_table_in_force_and_changes_nothing() {
     };
     let before = stream.ask(question(6, "one.test")).await;
     assert_eq!((before.id, before.reason.as_str()), (6, "no_entry_point"));
-    assert_eq!(before.detail, "no entry point listens on port 80; this proxy has no entry points");
+    assert_eq!(
+        before.detail,
+        "no entry point listens on port 80; this proxy has no entry points"
+    );
     stream.exchange(snapshot("1", base())).await;
     let told = stream.ask(question(7, "one.test")).await;
     assert_eq!((told.id, told.version.as_str()), (7, "1"));
-    assert_eq!((told.entry_point.as_str(), told.router.as_str()), ("web", "one@docker"));
+    assert_eq!(
+        (told.entry_point.as_str(), told.router.as_str()),
+        ("web", "one@docker")
+    );
     assert_eq!((told.status, told.servers.len()), (0, 1));
     let told = stream.ask(question(8, "two.test")).await;
     assert_eq!((told.status, told.reason.as_str()), (404, "no_route"));
-    assert!(proxy.serves("one"), "still served");
+    assert!(proxy.serves("one.test"), "still served");
     stream.exchange(delta("2", [router_for("two")], [])).await;
-    assert_eq!(stream.ask(question(9, "two.test")).await.router, "two@docker");
+    assert_eq!(
+        stream.ask(question(9, "two.test")).await.router,
+        "two@docker"
+    );
 }
 
 #[tokio::test]

@@ -11,10 +11,10 @@ use fairway_proto::discovery::v1 as wire;
 use http::{HeaderName, header};
 use regex::Regex;
 
+pub(crate) use self::trace::{Failure, is_secret};
 use super::network::{Network, NetworkError};
 use super::query;
 use super::regexp::{self, RegexpError};
-pub(crate) use self::trace::{Failure, is_secret};
 use crate::proxy::head::Head;
 
 /// A compiled rule.

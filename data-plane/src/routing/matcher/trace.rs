@@ -10,7 +10,14 @@ use super::{Matcher, Subject, parameters};
 
 /// Parts of names whose values are not shown, in lower case.
 const SECRET_NAMES: [&str; 8] = [
-    "auth", "cookie", "credential", "key", "passw", "secret", "session", "token",
+    "auth",
+    "cookie",
+    "credential",
+    "key",
+    "passw",
+    "secret",
+    "session",
+    "token",
 ];
 
 /// The first part of a rule that decided against a request.
@@ -168,7 +175,10 @@ mod tests {
         head.headers
             .insert("authorization", "Basic eA==".parse().unwrap());
         let path = head.routing_path();
-        compiled(rule).failure(Subject { head: &head, path: &path })
+        compiled(rule).failure(Subject {
+            head: &head,
+            path: &path,
+        })
     }
 
     #[test]
@@ -193,19 +203,34 @@ mod tests {
             ),
             (not(path("/p")), "!Path(`/p`)", "path /p"),
             (header("x-a", "2"), "Header(`x-a`, `2`)", "header x-a `1`"),
-            (header_regexp("x-b", "c"), "HeaderRegexp(`x-b`, `c`)", "no header x-b"),
+            (
+                header_regexp("x-b", "c"),
+                "HeaderRegexp(`x-b`, `c`)",
+                "no header x-b",
+            ),
             (query("q", "2"), "Query(`q`, `2`)", "query parameter q `1`"),
-            (client_ip("10.0.0.0/8"), "ClientIP(`10.0.0.0/8`)", "client 192.0.2.10"),
+            (
+                client_ip("10.0.0.0/8"),
+                "ClientIP(`10.0.0.0/8`)",
+                "client 192.0.2.10",
+            ),
             (or([]), "(never)", ""),
         ] {
             let failure = failure(rule, "/p?q=1").expect("no match");
-            assert_eq!((failure.part.as_str(), failure.found.as_str()), (part, found));
+            assert_eq!(
+                (failure.part.as_str(), failure.found.as_str()),
+                (part, found)
+            );
         }
     }
 
     #[test]
     fn a_rule_that_matches_has_no_failure() {
-        for rule in [and([]), or([host("b.test"), host("a.test")]), not(path("/x"))] {
+        for rule in [
+            and([]),
+            or([host("b.test"), host("a.test")]),
+            not(path("/x")),
+        ] {
             assert_eq!(failure(rule, "/p"), None);
         }
     }
