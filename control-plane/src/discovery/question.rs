@@ -82,8 +82,13 @@ impl OpenQuestions {
         self.waiting.retain(|_, answer| !answer.is_closed());
         self.id += 1;
         self.waiting.insert(self.id, asked.answer);
-        let question = Question { id: self.id, request: Some(asked.request) };
-        ServerMessage { message: Some(Message::Question(question)) }
+        let question = Question {
+            id: self.id,
+            request: Some(asked.request),
+        };
+        ServerMessage {
+            message: Some(Message::Question(question)),
+        }
     }
 
     /// Passes an answer on, if somebody still waits for it.

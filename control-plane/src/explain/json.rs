@@ -31,12 +31,8 @@ fn proxy(of: &ProxyExplanation) -> Value {
 }
 
 fn explanation(node: &str, told: &Explanation) -> Value {
-    let listening = |of: &fairway_proto::discovery::v1::ListeningEntryPoint| {
-        json!({ "name": of.name, "address": of.address, "bound": of.bound })
-    };
-    let step = |of: &fairway_proto::discovery::v1::MiddlewareStep| {
-        json!({ "name": of.name, "effects": of.effects, "answers": of.answers })
-    };
+    let listening = |of: &fairway_proto::discovery::v1::ListeningEntryPoint| json!({ "name": of.name, "address": of.address, "bound": of.bound });
+    let step = |of: &fairway_proto::discovery::v1::MiddlewareStep| json!({ "name": of.name, "effects": of.effects, "answers": of.answers });
     json!({
         "node": node,
         "version": told.version,

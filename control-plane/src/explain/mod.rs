@@ -35,7 +35,12 @@ pub struct ExplainOptions {
     #[arg(long)]
     pub all: bool,
     /// Method of the request.
-    #[arg(short = 'X', long = "request", value_name = "METHOD", default_value = "GET")]
+    #[arg(
+        short = 'X',
+        long = "request",
+        value_name = "METHOD",
+        default_value = "GET"
+    )]
     pub method: String,
     /// Header of the request, `Name: value`; may be repeated.
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
@@ -150,7 +155,9 @@ impl ExplainOptions {
         };
         let authority = uri.authority().ok_or_else(|| bad("it has no host"))?;
         if authority.as_str().contains('@') {
-            return Err(bad("leave the user name out, or send it with -H 'Authorization: …'"));
+            return Err(bad(
+                "leave the user name out, or send it with -H 'Authorization: …'",
+            ));
         }
         let mut host = authority.as_str().to_owned();
         let mut headers = Vec::new();
@@ -203,7 +210,11 @@ mod tests {
             ("a.test:81", "a.test:81", 81, "/"),
             ("http://[::1]:81/", "[::1]:81", 81, "/"),
         ] {
-            let request = options(&[url]).request().expect("a request").request.expect("a head");
+            let request = options(&[url])
+                .request()
+                .expect("a request")
+                .request
+                .expect("a head");
             assert_eq!(
                 (request.host.as_str(), request.port, request.target.as_str()),
                 (host, port, target),
@@ -215,13 +226,30 @@ mod tests {
     #[test]
     fn a_host_header_takes_the_place_of_the_urls_host() {
         let asked = options(&[
-            "-X", "POST", "-H", "Host: b.test", "-H", "X-A:1", "--node", "p1", "http://a.test:81/",
+            "-X",
+            "POST",
+            "-H",
+            "Host: b.test",
+            "-H",
+            "X-A:1",
+            "--node",
+            "p1",
+            "http://a.test:81/",
         ]);
         let asked = asked.request().expect("a request");
         assert_eq!(asked.proxies, Some(Proxies::Node("p1".into())));
         let head = asked.request.expect("a head");
-        assert_eq!((head.method.as_str(), head.host.as_str(), head.port), ("POST", "b.test", 81));
-        assert_eq!(head.headers, [KeyValue { key: "X-A".into(), value: "1".into() }]);
+        assert_eq!(
+            (head.method.as_str(), head.host.as_str(), head.port),
+            ("POST", "b.test", 81)
+        );
+        assert_eq!(
+            head.headers,
+            [KeyValue {
+                key: "X-A".into(),
+                value: "1".into()
+            }]
+        );
     }
 
     #[test]

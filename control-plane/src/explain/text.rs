@@ -23,7 +23,10 @@ fn write_all(
     response: &ExplainResponse,
 ) -> fmt::Result {
     writeln!(out, "{} {}", options.method, options.url)?;
-    if let Some(first) = response.proxies.iter().find_map(|proxy| proxy.explanation.as_ref())
+    if let Some(first) = response
+        .proxies
+        .iter()
+        .find_map(|proxy| proxy.explanation.as_ref())
         && response.differences.is_empty()
         && response.proxies.len() > 1
     {
@@ -78,7 +81,11 @@ fn write_explanation(out: &mut String, told: &Explanation) -> fmt::Result {
         }
     }
     if !told.path.is_empty() {
-        let host = if told.host.is_empty() { "(none)" } else { &told.host };
+        let host = if told.host.is_empty() {
+            "(none)"
+        } else {
+            &told.host
+        };
         writeln!(out, "  host         {host}")?;
         writeln!(out, "  path         {}", told.path)?;
     }
@@ -118,20 +125,35 @@ fn write_tried(out: &mut String, told: &Explanation) -> fmt::Result {
         write_tried_router(out, tried)?;
     }
     if told.tried_omitted > 0 {
-        writeln!(out, "    … and {} that failed at the host", told.tried_omitted)?;
+        writeln!(
+            out,
+            "    … and {} that failed at the host",
+            told.tried_omitted
+        )?;
     }
     if !told.elsewhere.is_empty() {
         writeln!(out, "\n  On another entry point it would match:")?;
     }
     for other in &told.elsewhere {
-        writeln!(out, "    {} on {}  {}", other.router, other.entry_point, other.rule)?;
+        writeln!(
+            out,
+            "    {} on {}  {}",
+            other.router, other.entry_point, other.rule
+        )?;
     }
     Ok(())
 }
 
 fn write_tried_router(out: &mut String, tried: &TriedRouter) -> fmt::Result {
     let mark = if tried.matched { "✓" } else { "✗" };
-    let TriedRouter { router, rule, priority, failed, found, .. } = tried;
+    let TriedRouter {
+        router,
+        rule,
+        priority,
+        failed,
+        found,
+        ..
+    } = tried;
     writeln!(out, "    {mark} {router} (priority {priority})  {rule}")?;
     match (tried.matched, found.as_str()) {
         (true, _) => Ok(()),
@@ -156,7 +178,13 @@ fn write_rest(out: &mut String, told: &Explanation) -> fmt::Result {
         }
     }
     for server in &told.servers {
-        writeln!(out, "    {}  {}  {}", server.url, server.container, state(server))?;
+        writeln!(
+            out,
+            "    {}  {}  {}",
+            server.url,
+            server.container,
+            state(server)
+        )?;
     }
     Ok(())
 }
@@ -174,7 +202,11 @@ fn state(server: &Candidate) -> String {
 }
 
 fn write_diagnostic(out: &mut String, of: &Diagnostic) -> fmt::Result {
-    let severity = if of.severity() == Severity::Error { "error" } else { "warning" };
+    let severity = if of.severity() == Severity::Error {
+        "error"
+    } else {
+        "warning"
+    };
     let object = of.object.as_ref().map_or("", |object| object.name.as_str());
     let place = [of.container.as_str(), of.label.as_str(), object];
     let place: Vec<_> = place.into_iter().filter(|part| !part.is_empty()).collect();
@@ -202,7 +234,10 @@ fn advice(told: &Explanation) -> Option<String> {
                 other.entry_point, told.entry_point
             ),
             (None, Some(near)) => {
-                format!("{} came nearest; change {} or the request", near.router, near.failed)
+                format!(
+                    "{} came nearest; change {} or the request",
+                    near.router, near.failed
+                )
             }
             (None, None) => "is the container running, enabled and labelled with this host? \
                  See docs/why.md, no_route"
@@ -234,12 +269,18 @@ mod tests {
     fn written(told: Explanation, diagnostics: Vec<Diagnostic>) -> String {
         let options = ExplainOptions::try_parse_from(["explain", "http://a.test/x"]);
         let proxy = ProxyExplanation {
-            node: Some(Node { id: "p1".into(), ..Node::default() }),
+            node: Some(Node {
+                id: "p1".into(),
+                ..Node::default()
+            }),
             explanation: Some(told),
             error: String::new(),
         };
-        let response =
-            ExplainResponse { proxies: vec![proxy], differences: Vec::new(), diagnostics };
+        let response = ExplainResponse {
+            proxies: vec![proxy],
+            differences: Vec::new(),
+            diagnostics,
+        };
         write(&options.expect("options"), &response)
     }
 
@@ -273,8 +314,18 @@ mod tests {
             reason: "no_route".into(),
             detail: "no router matches".into(),
             tried: vec![
-                tried("b@docker", "Host(`b.test`)", "Host(`b.test`)", "host a.test"),
-                tried("a@docker", "Host(`a.test`) && Path(`/y`)", "Path(`/y`)", "path /x"),
+                tried(
+                    "b@docker",
+                    "Host(`b.test`)",
+                    "Host(`b.test`)",
+                    "host a.test",
+                ),
+                tried(
+                    "a@docker",
+                    "Host(`a.test`) && Path(`/y`)",
+                    "Path(`/y`)",
+                    "path /x",
+                ),
             ],
             ..at_web()
         };

@@ -16,8 +16,10 @@ use crate::discovery::NodeStatus;
 /// Diagnostics in one answer at most.
 const MAX_DIAGNOSTICS: usize = 20;
 
-/// What two proxies can disagree about, and how one stands there.
-const ASPECTS: [(&str, fn(&Explanation) -> String); 6] = [
+/// Something that two proxies can disagree about, and how one stands there.
+type Aspect = (&'static str, fn(&Explanation) -> String);
+
+const ASPECTS: [Aspect; 6] = [
     ("configuration", |told| told.version.clone()),
     ("entry point", |told| told.entry_point.clone()),
     ("router", |told| told.router.clone()),
@@ -27,7 +29,11 @@ const ASPECTS: [(&str, fn(&Explanation) -> String); 6] = [
     }),
     ("reason", |told| told.reason.clone()),
     ("servers", |told| {
-        let urls: BTreeSet<_> = told.servers.iter().map(|server| server.url.as_str()).collect();
+        let urls: BTreeSet<_> = told
+            .servers
+            .iter()
+            .map(|server| server.url.as_str())
+            .collect();
         Vec::from_iter(urls).join(" ")
     }),
 ];
@@ -112,14 +118,24 @@ impl InspectionServer {
             Ok(explanation) => (Some(explanation), String::new()),
             Err(error) => (None, error.to_string()),
         };
-        ProxyExplanation { node: Some(node.node.clone()), explanation, error }
+        ProxyExplanation {
+            node: Some(node.node.clone()),
+            explanation,
+            error,
+        }
     }
 
     /// What may have to do with the outcome.
     fn related(&self, proxies: &[ProxyExplanation], nodes: &[NodeStatus]) -> Vec<Diagnostic> {
-        let told = || proxies.iter().filter_map(|proxy| proxy.explanation.as_ref());
+        let told = || {
+            proxies
+                .iter()
+                .filter_map(|proxy| proxy.explanation.as_ref())
+        };
         let unserved = told().any(|told| told.router.is_empty());
-        let middlewares = told().flat_map(|told| &told.middlewares).map(|step| &step.name);
+        let middlewares = told()
+            .flat_map(|told| &told.middlewares)
+            .map(|step| &step.name);
         let concerned: BTreeSet<&String> = told()
             .flat_map(|told| [&told.router, &told.service])
             .chain(middlewares)
@@ -142,20 +158,30 @@ impl InspectionServer {
         let rejected = nodes
             .iter()
             .filter(|node| asked.contains(node.node.instance_id.as_str()))
-            .flat_map(|node| node.rejections.iter().map(|rejection| Diagnostic {
-                severity: Severity::Error.into(),
-                object: rejection.id.clone(),
-                message: format!("rejected by proxy {}: {}", node.node.id, rejection.reason),
-                ..Diagnostic::default()
-            }));
-        found.chain(rejected).filter(wanted).take(MAX_DIAGNOSTICS).collect()
+            .flat_map(|node| {
+                node.rejections.iter().map(|rejection| Diagnostic {
+                    severity: Severity::Error.into(),
+                    object: rejection.id.clone(),
+                    message: format!("rejected by proxy {}: {}", node.node.id, rejection.reason),
+                    ..Diagnostic::default()
+                })
+            });
+        found
+            .chain(rejected)
+            .filter(wanted)
+            .take(MAX_DIAGNOSTICS)
+            .collect()
     }
 }
 
 /// One sentence for each aspect in which the answers are not the same.
 fn differences(proxies: &[ProxyExplanation]) -> Vec<String> {
     let name = |proxy: &ProxyExplanation| {
-        proxy.node.as_ref().map(|node| node.id.clone()).unwrap_or_default()
+        proxy
+            .node
+            .as_ref()
+            .map(|node| node.id.clone())
+            .unwrap_or_default()
     };
     let mut sentences = Vec::new();
     for (aspect, of) in ASPECTS {
@@ -174,7 +200,8 @@ fn differences(proxies: &[ProxyExplanation]) -> Vec<String> {
         }
     }
     let silent = proxies.iter().filter(|proxy| proxy.explanation.is_none());
-    sentences.extend(silent.map(|proxy| format!("{} gave no answer: {}", name(proxy), proxy.error)));
+    sentences
+        .extend(silent.map(|proxy| format!("{} gave no answer: {}", name(proxy), proxy.error)));
     sentences
 }
 
@@ -190,7 +217,10 @@ mod tests {
             ..Candidate::default()
         });
         ProxyExplanation {
-            node: Some(Node { id: id.to_owned(), ..Node::default() }),
+            node: Some(Node {
+                id: id.to_owned(),
+                ..Node::default()
+            }),
             explanation: Some(Explanation {
                 router: router.to_owned(),
                 servers: servers.collect(),
@@ -208,11 +238,18 @@ mod tests {
             told("p1", "r", &["a"]),
             told("p2", "r", &["a"]),
             told("p3", "", &["a"]),
-            ProxyExplanation { explanation: None, error: "it sleeps".into(), ..told("p4", "", &[]) },
+            ProxyExplanation {
+                explanation: None,
+                error: "it sleeps".into(),
+                ..told("p4", "", &[])
+            },
         ];
         assert_eq!(
             differences(&other),
-            ["router: none at p3; r at p1, p2", "p4 gave no answer: it sleeps"]
+            [
+                "router: none at p3; r at p1, p2",
+                "p4 gave no answer: it sleeps"
+            ]
         );
     }
 }
