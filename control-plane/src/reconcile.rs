@@ -42,7 +42,10 @@ impl Reconciler {
     pub async fn run(mut self) {
         loop {
             let spoken = self.providers.iter_mut().map(|(name, provider)| {
-                provider.borrow_and_update().clone().map(|state| (name.clone(), state))
+                provider
+                    .borrow_and_update()
+                    .clone()
+                    .map(|state| (name.clone(), state))
             });
             if let Some(states) = spoken.collect::<Option<BTreeMap<_, _>>>() {
                 self.publish(&states);
@@ -65,7 +68,11 @@ impl Reconciler {
         let resources = std::mem::take(&mut compiled.resources);
         let next = Snapshot::following(previous.as_deref(), resources);
         self.log_findings(&compiled.diagnostics);
-        let counts = (compiled.routers.len(), compiled.services.len(), compiled.diagnostics.len());
+        let counts = (
+            compiled.routers.len(),
+            compiled.services.len(),
+            compiled.diagnostics.len(),
+        );
         self.compiled.send_replace(Some(Arc::new(compiled)));
         if previous.is_some_and(|previous| previous.version() == next.version()) {
             debug!(version = %next.version(), "nothing changed for the proxies");
@@ -83,21 +90,32 @@ impl Reconciler {
     fn log_findings(&self, findings: &[Finding]) {
         let before = self.compiled.borrow().clone();
         let known = |finding: &Finding| {
-            before.as_ref().is_some_and(|before| before.diagnostics.contains(finding))
+            before
+                .as_ref()
+                .is_some_and(|before| before.diagnostics.contains(finding))
         };
         for finding in findings.iter().filter(|finding| !known(finding)) {
-            let Finding { provider, diagnostic } = finding;
+            let Finding {
+                provider,
+                diagnostic,
+            } = finding;
             let severity = match diagnostic.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
             warn!(
-                provider, severity,
+                provider,
+                severity,
                 container = diagnostic.container.as_deref().unwrap_or_default(),
                 label = diagnostic.label.as_deref().unwrap_or_default(),
-                object = diagnostic.object.as_ref().map(ToString::to_string).unwrap_or_default(),
+                object = diagnostic
+                    .object
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
                 suggestion = diagnostic.suggestion,
-                "{}", diagnostic.message
+                "{}",
+                diagnostic.message
             );
         }
     }
@@ -105,7 +123,10 @@ impl Reconciler {
     /// Waits for any provider to speak; `false` when the process is ending:
     /// providers keep their end of the channel for as long as it lives.
     async fn changed(&mut self) -> bool {
-        let waits = self.providers.values_mut().map(|provider| Box::pin(provider.changed()));
+        let waits = self
+            .providers
+            .values_mut()
+            .map(|provider| Box::pin(provider.changed()));
         let waits: Vec<_> = waits.collect();
         if waits.is_empty() {
             // Without a provider there is one configuration: the entry points.

@@ -3,7 +3,7 @@
 
 use clap::Parser as _;
 use fairway_control::explain::{ExplainError, ExplainOptions, explain};
-use fairway_proto::discovery::v1::{CandidateState, Explanation, RequestHead};
+use fairway_proto::discovery::v1::{CandidateState, RequestHead};
 use fairway_proto::inspection::v1::ExplainRequest;
 use fairway_tests::discovery_client::StreamClient;
 use fairway_tests::fake_docker::ContainerSpec;

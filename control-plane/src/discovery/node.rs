@@ -55,15 +55,24 @@ pub struct NodeStatus {
 impl Nodes {
     /// Nobody yet.
     pub fn new() -> Self {
-        Self { by_instance: Arc::new(DashMap::new()), changes: Arc::new(watch::Sender::new(0)) }
+        Self {
+            by_instance: Arc::new(DashMap::new()),
+            changes: Arc::new(watch::Sender::new(0)),
+        }
     }
 
     /// Every proxy, ordered by id; those gone for five minutes are forgotten.
     pub fn list(&self) -> Vec<NodeStatus> {
         self.by_instance.retain(|_, status| {
-            status.disconnected_at.is_none_or(|at| at.elapsed() < REMEMBER_DISCONNECTED)
+            status
+                .disconnected_at
+                .is_none_or(|at| at.elapsed() < REMEMBER_DISCONNECTED)
         });
-        let mut all: Vec<_> = self.by_instance.iter().map(|entry| entry.value().clone()).collect();
+        let mut all: Vec<_> = self
+            .by_instance
+            .iter()
+            .map(|entry| entry.value().clone())
+            .collect();
         all.sort_by(|a, b| {
             (&a.node.id, &a.node.instance_id).cmp(&(&b.node.id, &b.node.instance_id))
         });
@@ -77,12 +86,7 @@ impl Nodes {
 
     /// A stream of `node` begins; the number tells it from the node's earlier
     /// streams, which may end after this one has begun.
-    pub(super) fn connect(
-        &self,
-        node: Node,
-        peer: String,
-        questions: mpsc::Sender<Asked>,
-    ) -> u64 {
+    pub(super) fn connect(&self, node: Node, peer: String, questions: mpsc::Sender<Asked>) -> u64 {
         let instance = node.instance_id.clone();
         let earlier = self.by_instance.get(&instance).map(|status| status.stream);
         let stream = earlier.map_or(0, |stream| stream + 1);
@@ -115,16 +119,21 @@ impl Nodes {
 
     /// Takes questions to this proxy; `None` if it is not known.
     pub(super) fn questions(&self, instance: &str) -> Option<mpsc::Sender<Asked>> {
-        self.by_instance.get(instance).map(|status| status.questions.clone())
+        self.by_instance
+            .get(instance)
+            .map(|status| status.questions.clone())
     }
 
     /// Has this proxy a stream?
     pub(super) fn is_connected(&self, instance: &str) -> bool {
-        self.by_instance.get(instance).is_some_and(|status| status.is_connected())
+        self.by_instance
+            .get(instance)
+            .is_some_and(|status| status.is_connected())
     }
 
     fn changed(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
@@ -146,7 +155,11 @@ mod tests {
     use super::*;
 
     fn node(instance: &str) -> Node {
-        Node { id: "n".into(), instance_id: instance.into(), build: String::new() }
+        Node {
+            id: "n".into(),
+            instance_id: instance.into(),
+            build: String::new(),
+        }
     }
 
     fn nobody_asks() -> mpsc::Sender<Asked> {
@@ -158,9 +171,13 @@ mod tests {
         let nodes = Nodes::new();
         let old = nodes.connect(node("i"), String::new(), nobody_asks());
         let new = nodes.connect(node("i"), String::new(), nobody_asks());
-        nodes.update("i", old, |status| status.disconnected_at = Some(Instant::now()));
+        nodes.update("i", old, |status| {
+            status.disconnected_at = Some(Instant::now())
+        });
         assert!(nodes.list()[0].is_connected());
-        nodes.update("i", new, |status| status.disconnected_at = Some(Instant::now()));
+        nodes.update("i", new, |status| {
+            status.disconnected_at = Some(Instant::now())
+        });
         assert!(!nodes.list()[0].is_connected());
     }
 
@@ -176,7 +193,9 @@ mod tests {
     async fn a_proxy_that_is_gone_is_shown_for_a_while() {
         let nodes = Nodes::new();
         let stream = nodes.connect(node("i"), String::new(), nobody_asks());
-        nodes.update("i", stream, |status| status.disconnected_at = Some(Instant::now()));
+        nodes.update("i", stream, |status| {
+            status.disconnected_at = Some(Instant::now())
+        });
         tokio::time::advance(REMEMBER_DISCONNECTED - Duration::from_secs(1)).await;
         assert_eq!(nodes.list().len(), 1);
         tokio::time::advance(Duration::from_secs(2)).await;

@@ -205,9 +205,10 @@ fn commands_are_told_apart() {
         command(&["--providers.docker"]),
         Ok(Command::Run(_))
     ));
-    let healthcheck = command(&["healthcheck", "--ping"]);
-    assert!(matches!(healthcheck, Ok(Command::Healthcheck(config)) if config.ping));
-    assert_eq!(command(&["healthcheck"]).unwrap_err(), ConfigError::NoPing);
+    assert!(matches!(
+        command(&["healthcheck"]),
+        Ok(Command::Healthcheck(_))
+    ));
     assert_eq!(command(&[]).unwrap_err(), ConfigError::NoProvider);
 }
 
@@ -248,7 +249,10 @@ fn help_names_every_flag_that_works() {
 #[test]
 fn explain_has_arguments_of_its_own() {
     let explain = |line: &[&str]| {
-        let line = ["explain"].iter().chain(line).map(|word| (*word).to_owned());
+        let line = ["explain"]
+            .iter()
+            .chain(line)
+            .map(|word| (*word).to_owned());
         command(line, |_| None)
     };
     let Ok(Command::Explain(options)) = explain(&["-X", "POST", "--all", "http://a.test/"]) else {
@@ -257,7 +261,12 @@ fn explain_has_arguments_of_its_own() {
     assert_eq!((options.method.as_str(), options.all), ("POST", true));
     assert_eq!(options.server, "http://127.0.0.1:9090");
     assert!(matches!(explain(&["--help"]), Ok(Command::ExplainHelp)));
-    let error = explain(&["--sever=x", "http://a.test/"]).unwrap_err().to_string();
-    assert!(error.starts_with("unexpected argument '--sever'"), "{error}");
+    let error = explain(&["--sever=x", "http://a.test/"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("unexpected argument '--sever'"),
+        "{error}"
+    );
     assert!(explain(&["--all", "--node", "a", "http://a.test/"]).is_err());
 }
