@@ -4,7 +4,7 @@
 use clap::Parser as _;
 use fairway_control::explain::{ExplainError, ExplainOptions, explain};
 use fairway_proto::discovery::v1::{CandidateState, RequestHead};
-use fairway_proto::inspection::v1::ExplainRequest;
+use fairway_proto::inspection::v1::{Diagnostic, ExplainRequest};
 use fairway_tests::discovery_client::StreamClient;
 use fairway_tests::fake_docker::ContainerSpec;
 use fairway_tests::loopback::free_port;
@@ -82,6 +82,8 @@ async fn no_route_is_told_with_the_part_of_each_rule_that_failed() {
         .run(routed("broken", "broken", "Host(`shop.test`"))
         .await;
     world.wait_rotation("blog.test", "/", &["blog"]).await;
+    let broken = |found: &Diagnostic| found.container == "broken";
+    world.wait_diagnostic("the broken rule", broken).await;
     world.settle().await;
     let asked = url(&world, "shop.test", "/cart");
     let told = json(&world, &[&asked]).await;
