@@ -125,11 +125,7 @@ fn write_tried(out: &mut String, told: &Explanation) -> fmt::Result {
         write_tried_router(out, tried)?;
     }
     if told.tried_omitted > 0 {
-        writeln!(
-            out,
-            "    … and {} that failed at the host",
-            told.tried_omitted
-        )?;
+        writeln!(out, "    … and {} more", told.tried_omitted)?;
     }
     if !told.elsewhere.is_empty() {
         writeln!(out, "\n  On another entry point it would match:")?;

@@ -393,3 +393,93 @@ fn text(value: Option<&HeaderValue>) -> String {
     let bytes = value.map_or(&[][..], HeaderValue::as_bytes);
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::Mirror;
+    use crate::routing::fixture::{
+        entry_point, host, path, router, router_resource, service, snapshot,
+    };
+
+    fn table(resources: impl IntoIterator<Item = wire::Resource>) -> RouteTable {
+        let mut mirror = Mirror::default();
+        mirror.apply(snapshot("1", resources));
+        crate::routing::build(&mirror, &RouteTable::empty()).0
+    }
+
+    fn told(table: &RouteTable, bound: &[(&str, &str)], port: u32) -> wire::Explanation {
+        let bound = bound
+            .iter()
+            .map(|(name, address)| ((*name).to_owned(), (*address).to_owned()));
+        let request = wire::RequestHead {
+            host: "a.test".to_owned(),
+            port,
+            ..wire::RequestHead::default()
+        };
+        explain(
+            table,
+            &bound.collect(),
+            &HeaderValue::from_static("h"),
+            &request,
+        )
+    }
+
+    #[test]
+    fn the_entry_point_is_the_one_that_is_bound_to_the_port() {
+        let table = table(["one", "two"].map(entry_point));
+        let both = [("one", "127.0.0.1:80"), ("two", "[::1]:81")];
+        assert_eq!(told(&table, &both, 81).entry_point, "two");
+        for (bound, port, expected) in [
+            (
+                &both[..],
+                82,
+                "no entry point listens on port 82; there are one (127.0.0.1:80), two ([::1]:81)",
+            ),
+            (
+                &[("one", "127.0.0.1:80"), ("two", "127.0.0.2:80")],
+                80,
+                "the entry points `one` and `two` both listen on port 80: name one of them",
+            ),
+            (
+                &[("two", "127.0.0.1:81")],
+                80,
+                "entry point `one` is to listen on :80, but this proxy cannot",
+            ),
+        ] {
+            let told = told(&table, bound, port);
+            assert_eq!(
+                (told.entry_point.as_str(), told.detail.as_str()),
+                ("", expected)
+            );
+            assert_eq!((told.status, told.reason.as_str()), (0, NO_ENTRY_POINT));
+        }
+    }
+
+    #[test]
+    fn of_very_many_routers_those_that_came_nearer_are_told() {
+        let routers = |count: usize| {
+            (0..count).map(|number| {
+                let name = format!("r{number:03}@docker");
+                let rule = match number {
+                    5 => path("/x"),
+                    _ => host(&format!("h{number}.test")),
+                };
+                router_resource(&name, router(&name, rule, "s@docker"))
+            })
+        };
+        let with = |count| {
+            let rest = [entry_point("web"), service("s@docker", &["a"])];
+            told(
+                &table(routers(count).chain(rest)),
+                &[("web", "127.0.0.1:80")],
+                80,
+            )
+        };
+        let few = with(MAX_TRIED);
+        assert_eq!((few.tried.len(), few.tried_omitted), (MAX_TRIED, 0));
+        let many = with(MAX_TRIED + 50);
+        assert_eq!((many.tried.len(), many.tried_omitted), (MAX_TRIED, 50));
+        assert!(many.tried.iter().any(|tried| tried.router == "r005@docker"));
+    }
+}
