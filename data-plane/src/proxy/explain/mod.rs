@@ -6,22 +6,23 @@
 //!
 //! Secrets of the configuration do not leave the proxy this way.
 
+mod effect;
+mod request;
+
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
-use http::header::{CONTENT_LENGTH, LOCATION, TRANSFER_ENCODING};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
 
+use self::effect::{tell_middlewares, text};
+use self::request::{entry_point, hop, parts_of};
 use super::arrival;
 use super::error::ProxyError;
 use super::head::Head;
-use super::headers::Hop;
 use crate::balance::{Scheme, Server, Service, Standing};
-use crate::middleware::{Answer, Middleware};
-use crate::routing::{EntryPoint, Failure, Route, RouteTable, is_secret};
+use crate::routing::{EntryPoint, Failure, Route, RouteTable};
 
 /// Routers named in one answer. Those that failed at once are left out first.
 const MAX_TRIED: usize = 200;
@@ -124,103 +125,6 @@ fn listening(
     }
 }
 
-/// The entry point the request comes in by, or why there is none.
-fn entry_point(
-    all: &[wire::ListeningEntryPoint],
-    request: &wire::RequestHead,
-) -> Result<String, String> {
-    let mut fitting = all.iter().filter(|entry_point| {
-        if request.entry_point.is_empty() {
-            port(&entry_point.address) == Some(request.port)
-        } else {
-            entry_point.name == request.entry_point
-        }
-    });
-    let there_are = || {
-        let list = all
-            .iter()
-            .map(|one| format!("{} ({})", one.name, one.address));
-        match Vec::from_iter(list).join(", ") {
-            list if list.is_empty() => "this proxy has no entry points".to_owned(),
-            list => format!("there are {list}"),
-        }
-    };
-    let Some(first) = fitting.next() else {
-        return Err(match request.entry_point.as_str() {
-            "" => format!(
-                "no entry point listens on port {}; {}",
-                request.port,
-                there_are()
-            ),
-            name => format!("there is no entry point `{name}`; {}", there_are()),
-        });
-    };
-    if let Some(second) = fitting.next() {
-        return Err(format!(
-            "the entry points `{}` and `{}` both listen on port {}: name one of them",
-            first.name, second.name, request.port
-        ));
-    }
-    if !first.bound {
-        return Err(format!(
-            "entry point `{}` is to listen on {}, but this proxy cannot",
-            first.name, first.address
-        ));
-    }
-    Ok(first.name.clone())
-}
-
-fn port(address: &str) -> Option<u32> {
-    let (_, port) = address.rsplit_once(':')?;
-    port.parse::<u16>().ok().map(u32::from)
-}
-
-fn hop(request: &wire::RequestHead, server: &HeaderValue) -> Result<(IpAddr, Hop), ProxyError> {
-    let peer = match request.client.as_str() {
-        "" => Ipv4Addr::LOCALHOST.into(),
-        text => text
-            .parse::<IpAddr>()
-            .map_err(|_| ProxyError::BadRequest("the client's address is not one"))?
-            .to_canonical(),
-    };
-    let hop = Hop {
-        peer: HeaderValue::from_str(&peer.to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
-        server: server.clone(),
-        secure: false,
-    };
-    Ok((peer, hop))
-}
-
-/// What the HTTP parser would make of it, and whether a body would follow.
-fn parts_of(request: &wire::RequestHead) -> Result<(Parts, bool), ProxyError> {
-    let (mut parts, ()) = Request::new(()).into_parts();
-    if !request.method.is_empty() {
-        parts.method = Method::from_bytes(request.method.as_bytes())
-            .map_err(|_| ProxyError::BadRequest("the method is not one"))?;
-    }
-    if !request.target.is_empty() {
-        parts.uri = request
-            .target
-            .parse()
-            .map_err(|_| ProxyError::BadRequest("the target is not one"))?;
-    }
-    let host = (!request.host.is_empty()).then_some(("host", request.host.as_str()));
-    let lines = request.headers.iter();
-    let lines = lines.map(|line| (line.key.as_str(), line.value.as_str()));
-    for (name, value) in host.into_iter().chain(lines) {
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| ProxyError::BadRequest("the name of a header is not one"))?;
-        let value = HeaderValue::from_bytes(value.trim_ascii().as_bytes())
-            .map_err(|_| ProxyError::BadRequest("the value of a header is not one"))?;
-        parts.headers.append(name, value);
-    }
-    let length = parts.headers.get(CONTENT_LENGTH);
-    let has_body = length.is_some_and(|length| length.as_bytes().iter().any(|byte| *byte != b'0'))
-        || parts.headers.contains_key(TRANSFER_ENCODING);
-    Ok((parts, has_body))
-}
-
 fn tell_tried(
     tried: Vec<(&Arc<Route>, Option<Failure>)>,
     entry_point: &str,
@@ -270,94 +174,6 @@ fn elsewhere(table: &RouteTable, entry_point: &str, head: &Head) -> Vec<wire::Tr
         .collect()
 }
 
-/// Runs the middlewares on `head` and says what each did.
-fn tell_middlewares(
-    route: &Route,
-    head: &mut Head,
-    told: &mut wire::Explanation,
-) -> Option<Answer> {
-    let mut before = head.clone();
-    let (_, answer) = arrival::inward(route, head, |middleware, after, answer| {
-        let mut effects = changes(&before, after);
-        effects.extend(response_changes(middleware));
-        if let Some(answer) = answer {
-            effects.push(answered(answer));
-        }
-        if effects.is_empty() {
-            effects.push("changes nothing in this request".to_owned());
-        }
-        told.middlewares.push(wire::MiddlewareStep {
-            name: middleware.name().to_owned(),
-            effects,
-            answers: answer.is_some(),
-        });
-        before.clone_from(after);
-    });
-    if let Some(answer) = &answer
-        && let Some(last) = told.middlewares.last()
-    {
-        told.detail = format!("the middleware {} {}", last.name, answered(answer));
-    }
-    answer
-}
-
-fn answered(answer: &Answer) -> String {
-    let status = answer.status.as_u16();
-    match answer.headers.get(LOCATION) {
-        Some(location) => format!("answers {status}: go to {}", text(Some(location))),
-        None => format!("answers {status} ({})", answer.reason),
-    }
-}
-
-fn changes(before: &Head, after: &Head) -> Vec<String> {
-    let mut effects = Vec::new();
-    let target = |head: &Head| {
-        let target = head.target().map(|target| target.to_string());
-        target.unwrap_or_else(|_| head.path.clone())
-    };
-    if before.path != after.path || before.query != after.query {
-        effects.push(format!(
-            "target {} becomes {}",
-            target(before),
-            target(after)
-        ));
-    }
-    if let Some(host) = after.host_header.as_ref()
-        && before.host_header.as_ref() != Some(host)
-    {
-        effects.push(format!("sends the server the Host {}", text(Some(host))));
-    }
-    if after.omit_forwarded_for && !before.omit_forwarded_for {
-        effects.push("sends no X-Forwarded-For".to_owned());
-    }
-    effects.extend(header_changes("request", &before.headers, &after.headers));
-    effects
-}
-
-/// What it adds to an answer. What it takes away depends on the answer.
-fn response_changes(middleware: &Middleware) -> Vec<String> {
-    let (mut parts, ()) = Response::new(()).into_parts();
-    middleware.on_response(&mut parts);
-    header_changes("response", &HeaderMap::new(), &parts.headers)
-}
-
-fn header_changes(of: &str, before: &HeaderMap, after: &HeaderMap) -> Vec<String> {
-    let same = |name: &HeaderName| before.get_all(name).iter().eq(after.get_all(name));
-    let set = after.keys().filter(|name| !same(name)).map(|name| {
-        let values = Vec::from_iter(after.get_all(name).iter().map(|value| text(Some(value))));
-        let value = match is_secret(name.as_str()) {
-            true => "…".to_owned(),
-            false => values.join(", "),
-        };
-        format!("sets the {of} header {name}: {value}")
-    });
-    let removed = before
-        .keys()
-        .filter(|name| !after.contains_key(*name))
-        .map(|name| format!("removes the {of} header {name}"));
-    set.chain(removed).collect()
-}
-
 fn candidates(service: &Service) -> Vec<wire::Candidate> {
     service
         .upcoming()
@@ -387,11 +203,6 @@ fn candidate(server: &Server) -> wire::Candidate {
             u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
         }),
     }
-}
-
-fn text(value: Option<&HeaderValue>) -> String {
-    let bytes = value.map_or(&[][..], HeaderValue::as_bytes);
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]
