@@ -3,12 +3,13 @@
 //!
 //! The flow, left to right: [`provider`] → [`label`] → [`model`] → [`reconcile`]
 //! and [`compile`] → [`snapshot`] → [`discovery`]; [`inspection`] and [`api`]
-//! read along. `main.rs` is a thin shell around [`start`].
+//! read along, and [`explain`] is a client of the former. `main.rs` is a thin shell around [`start`].
 
 pub mod api;
 pub mod compile;
 pub mod config;
 pub mod discovery;
+pub mod explain;
 pub mod inspection;
 pub mod label;
 pub mod middleware;

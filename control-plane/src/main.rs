@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use fairway_control::config::{Command, StaticConfig, WaitOptions};
+use fairway_control::explain::ExplainOptions;
 use fairway_control::wait::WaitError;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -26,6 +27,14 @@ fn main() -> ExitCode {
         }
         Command::Version => {
             println!("fairway-control {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Command::Explain(options) => block_on(async move {
+            print!("{}", fairway_control::explain::explain(&options).await?);
+            Ok(())
+        }),
+        Command::ExplainHelp => {
+            print!("{}", ExplainOptions::help());
             Ok(())
         }
         Command::Healthcheck(config) => block_on(healthcheck::ask(&config)),

@@ -10,6 +10,7 @@
 mod control_plane;
 mod diagnostic;
 mod engine_fault;
+mod explain;
 mod foreign_client;
 mod lifecycle;
 mod protocol_model;

@@ -23,6 +23,7 @@ pub use entrypoint::{EntryPointOptions, ForwardedHeaders};
 pub use error::ConfigError;
 pub use wait::{WaitOptions, WaitTarget};
 
+use crate::explain::ExplainOptions;
 use crate::model::Diagnostic;
 use crate::provider::docker::DockerOptions;
 
@@ -38,6 +39,10 @@ pub enum Command {
     Healthcheck(Box<StaticConfig>),
     /// Wait until the proxies of a running control plane have come far enough.
     Wait(WaitOptions),
+    /// Ask a running control plane what a request would meet.
+    Explain(Box<ExplainOptions>),
+    /// Print [`ExplainOptions::help`].
+    ExplainHelp,
     /// Print the version.
     Version,
     /// Print [`Command::help`].

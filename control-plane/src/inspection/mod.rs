@@ -2,6 +2,7 @@
 //!
 //! Read-only, and reads what the other parts publish; holds no state of its own.
 
+mod explain;
 mod view;
 mod wait;
 mod wait_text;
@@ -13,9 +14,9 @@ use std::time::Duration;
 use fairway_proto::discovery::v1::ResourceKind;
 use fairway_proto::inspection::v1::inspection_server::Inspection;
 use fairway_proto::inspection::v1::{
-    GetConfigRequest, GetConfigResponse, ListDiagnosticsRequest, ListDiagnosticsResponse,
-    ListProxiesRequest, ListProxiesResponse, WaitForVersionRequest, WaitForVersionResponse,
-    WatchConfigRequest, WatchConfigResponse,
+    ExplainRequest, ExplainResponse, GetConfigRequest, GetConfigResponse, ListDiagnosticsRequest,
+    ListDiagnosticsResponse, ListProxiesRequest, ListProxiesResponse, WaitForVersionRequest,
+    WaitForVersionResponse, WatchConfigRequest, WatchConfigResponse,
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::watch;
@@ -154,5 +155,12 @@ impl Inspection for InspectionServer {
                 ))
             }
         }
+    }
+
+    async fn explain(
+        &self,
+        request: Request<ExplainRequest>,
+    ) -> Result<Response<ExplainResponse>, Status> {
+        Ok(Response::new(self.ask(request.into_inner()).await?))
     }
 }

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::Parser as _;
+
 use super::flag::{self, Assignment};
 use super::vocabulary::Effect;
 use super::{
     API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LogFormat, LogLevel,
     LogOptions, ServersTransport, StaticConfig, address,
 };
+use crate::explain::ExplainOptions;
 use crate::model::Diagnostic;
 use crate::provider::docker::{Constraint, DefaultRule, DockerOptions, Endpoint};
 
@@ -38,6 +41,9 @@ pub(super) fn command(
     if args.next_if(|word| word == "wait").is_some() {
         return super::wait::command(args);
     }
+    if args.next_if(|word| word == "explain").is_some() {
+        return explain(args);
+    }
     let healthcheck = args.next_if(|word| word == "healthcheck").is_some();
     let assignments = flag::assignments(args)?;
     for assignment in &assignments {
@@ -55,6 +61,20 @@ pub(super) fn command(
         };
     }
     Ok(Command::Healthcheck(config))
+}
+
+/// Reads the arguments of `explain`.
+fn explain(args: impl Iterator<Item = String>) -> Result<Command, ConfigError> {
+    let name = "fairway-control explain".to_owned();
+    match ExplainOptions::try_parse_from(std::iter::once(name).chain(args)) {
+        Ok(options) => Ok(Command::Explain(Box::new(options))),
+        Err(error) if error.use_stderr() => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            Err(ConfigError::Usage(text.trim_end().to_owned()))
+        }
+        Err(_) => Ok(Command::ExplainHelp),
+    }
 }
 
 /// Reads flags.

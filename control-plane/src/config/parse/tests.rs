@@ -248,3 +248,28 @@ fn help_names_every_flag_that_works() {
         assert!(help.contains(flag), "{flag}");
     }
 }
+
+#[test]
+fn explain_has_arguments_of_its_own() {
+    let explain = |line: &[&str]| {
+        let line = ["explain"]
+            .iter()
+            .chain(line)
+            .map(|word| (*word).to_owned());
+        command(line, |_| None)
+    };
+    let Ok(Command::Explain(options)) = explain(&["-X", "POST", "--all", "http://a.test/"]) else {
+        panic!("not taken");
+    };
+    assert_eq!((options.method.as_str(), options.all), ("POST", true));
+    assert_eq!(options.server, "http://127.0.0.1:9090");
+    assert!(matches!(explain(&["--help"]), Ok(Command::ExplainHelp)));
+    let error = explain(&["--sever=x", "http://a.test/"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("unexpected argument '--sever'"),
+        "{error}"
+    );
+    assert!(explain(&["--all", "--node", "a", "http://a.test/"]).is_err());
+}
