@@ -3,6 +3,7 @@
 //! plane, in the file of the same name.
 
 mod add_prefix;
+mod basic_auth;
 mod chain;
 mod content_type;
 mod encoded_characters;
@@ -19,6 +20,7 @@ mod strip_prefix_regex;
 mod tests;
 
 pub use add_prefix::AddPrefix;
+pub use basic_auth::{BasicAuth, Users};
 pub use chain::Chain;
 pub use content_type::ContentType;
 pub use encoded_characters::EncodedCharacters;
@@ -67,6 +69,8 @@ pub enum Middleware {
     IpWhiteList(IpAllowList),
     /// Refuses paths with escapes of reserved characters.
     EncodedCharacters(EncodedCharacters),
+    /// Asks for a name and a password.
+    BasicAuth(BasicAuth),
     /// Other middlewares in a row.
     Chain(Chain),
 }
@@ -91,6 +95,7 @@ impl Middleware {
             ["encodedCharacters"] => {
                 Some(Self::EncodedCharacters(EncodedCharacters::decode(fields)))
             }
+            ["basicAuth"] => BasicAuth::decode(fields).map(Self::BasicAuth),
             ["chain"] => Chain::decode(fields).map(Self::Chain),
             [] if fields.has_mistakes() => None,
             [] => {
@@ -124,6 +129,7 @@ impl Middleware {
             Self::IpAllowList(_) => "ipallowlist",
             Self::IpWhiteList(_) => "ipwhitelist",
             Self::EncodedCharacters(_) => "encodedcharacters",
+            Self::BasicAuth(_) => "basicauth",
             Self::Chain(_) => "chain",
         }
     }
@@ -143,6 +149,7 @@ impl Middleware {
             Self::ContentType(it) => Kind::ContentType(it.encode()),
             Self::IpAllowList(it) | Self::IpWhiteList(it) => Kind::IpAllowList(it.encode()),
             Self::EncodedCharacters(it) => Kind::EncodedCharacters(it.encode()),
+            Self::BasicAuth(it) => Kind::BasicAuth(it.encode()),
             Self::Chain(_) => return None,
         };
         Some(proto::Middleware { kind: Some(kind) })

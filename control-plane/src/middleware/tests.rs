@@ -36,6 +36,8 @@ fn middlewares_are_read_and_shown_as_the_api_shows_them() {
         ("headers.forcestsheader", "true", r#"{"headers":{"forceSTSHeader":true}}"#, "headers"),
         ("headers.custombrowserxssvalue", "0", r#"{"headers":{"customBrowserXSSValue":"0"}}"#, "headers"),
         ("redirectregex.regex", r"^http://(\d+)", r#"{"redirectRegex":{"regex":"^http://(\\d+)","replacement":""}}"#, "redirectregex"),
+        ("basicauth.users", "a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", r#"{"basicAuth":{"users":["a:<redacted>"]}}"#, "basicauth"),
+        ("basicauth.usersfile", "/users", r#"{"basicAuth":{"usersFile":"/users"}}"#, "basicauth"),
         ("contenttype", "true", r#"{"contentType":{}}"#, "contenttype"),
         ("contenttype.autodetect", "true", r#"{"contentType":{"autoDetect":true}}"#, "contenttype"),
         ("ipallowlist.sourcerange", "10.0.0.0/8, ::1", r#"{"ipAllowList":{"sourceRange":["10.0.0.0/8","::1"]}}"#, "ipallowlist"),
@@ -56,7 +58,12 @@ fn middlewares_are_read_and_shown_as_the_api_shows_them() {
 fn a_middleware_that_cannot_do_all_it_is_told_is_rejected() {
     #[rustfmt::skip]
     let rows = [
-        ("basicauth.users", "a:b", "basicAuth is not available yet", "take the middleware out"),
+        ("digestauth.users", "a:b:c", "digestAuth is not available yet", "take the middleware out"),
+        ("basicauth.users", "a", "user 1 of the list is not `name:hash`", "htpasswd"),
+        ("basicauth.users", "a:b:c", "more than one colon", "htpasswd"),
+        ("basicauth.users", "a:{SHA}x,", "user 2 of the list", "htpasswd"),
+        ("basicauth.realm", "a", "lacks its users", "m.basicAuth.users=name:hash"),
+        ("basicauth.headerfield", "a b", "name of a header", "X-User"),
         ("ipallowlist.sourcerange", "", "list of addresses is empty", "=10.0.0.0/8"),
         ("ipallowlist.sourcerange", "10.0.0.0/8,a.test", "`a.test` is neither", "10.0.0.0/8"),
         ("ipallowlist.ipstrategy.depth", "1", "list of addresses is empty", ""),
@@ -125,6 +132,7 @@ fn a_doubtful_middleware_is_served_with_a_warning() {
         ("stripprefix.prefixes", "api", "fits no path"),
         ("stripprefixregex.regex", "^/v{1,2}", "whole expression"),
         ("headers.sslredirect", "true", "as in Traefik v3"),
+        ("basicauth.users", "ada:secret", "nobody can log in"),
         ("contenttype.autodetect", "false", "does nothing"),
         ("encodedcharacters.allowencodedslash", "true", "refuse %2F before"),
     ];

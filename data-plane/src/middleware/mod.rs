@@ -5,6 +5,7 @@
 //! never the body (`contentType` looks at its beginning, in the request path). One file for each kind, named as the label names it.
 
 mod add_prefix;
+mod basic_auth;
 mod content_type;
 mod encoded_characters;
 mod headers;
@@ -17,12 +18,18 @@ mod replace_path_regex;
 mod strip_prefix;
 mod strip_prefix_regex;
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use fairway_proto::discovery::v1 as wire;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use self::add_prefix::AddPrefix;
+use self::basic_auth::BasicAuth;
 use self::content_type::ContentType;
 pub(crate) use self::content_type::detect;
 use self::encoded_characters::EncodedCharacters;
@@ -58,6 +65,7 @@ enum Kind {
     ContentType(ContentType),
     IpAllowList(IpAllowList),
     EncodedCharacters(EncodedCharacters),
+    BasicAuth(BasicAuth),
 }
 
 /// How a request goes on after a middleware.
@@ -67,6 +75,8 @@ pub(crate) enum Flow {
     Continue,
     /// On, and the way out needs to know this.
     Remember(Recall),
+    /// Not known yet.
+    Wait(Decision),
     /// Nowhere: this is the answer. The middlewares before this one still see it.
     Respond(Answer),
 }
@@ -77,12 +87,15 @@ pub(crate) enum Recall {
     Headers(Asked),
 }
 
+/// A question that takes time: go on, or answer with this.
+pub(crate) struct Decision(Pin<Box<dyn Future<Output = Result<(), Answer>>>>);
+
 /// A complete answer made by a middleware.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// Stable reason code: `redirect`, `bad_redirect`, `preflight`, `bad_host`,
-    /// `ip_refused`, `encoded_character`, `unclean_path`, `bad_request`, `internal`.
+    /// `ip_refused`, `encoded_character`, `unauthorized`, `auth_busy`, `unclean_path`, `bad_request`, `internal`.
     pub(crate) reason: &'static str,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -138,6 +151,7 @@ impl Middleware {
             Wire::RedirectRegex(spec) => Kind::RedirectRegex(RedirectRegex::build(spec)?),
             Wire::ContentType(spec) => Kind::ContentType(ContentType::build(spec)),
             Wire::IpAllowList(spec) => Kind::IpAllowList(IpAllowList::build(spec)?),
+            Wire::BasicAuth(spec) => Kind::BasicAuth(BasicAuth::build(spec)?),
             Wire::EncodedCharacters(spec) => {
                 Kind::EncodedCharacters(EncodedCharacters::build(spec))
             }
@@ -167,6 +181,7 @@ impl Middleware {
             Kind::ContentType(_) => Flow::Continue,
             Kind::IpAllowList(ip_allow_list) => ip_allow_list.on_request(head),
             Kind::EncodedCharacters(encoded) => encoded.on_request(head),
+            Kind::BasicAuth(basic_auth) => basic_auth.on_request(head),
         }
     }
 
@@ -187,6 +202,26 @@ impl Middleware {
     /// An answer without `Content-Type` gets the one its first bytes look like.
     pub(crate) fn detects_content_type(&self) -> bool {
         matches!(&self.kind, Kind::ContentType(content_type) if content_type.is_on())
+    }
+}
+
+impl Decision {
+    fn new(decision: impl Future<Output = Result<(), Answer>> + 'static) -> Self {
+        Self(Box::pin(decision))
+    }
+}
+
+impl Future for Decision {
+    type Output = Result<(), Answer>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decision")
     }
 }
 
@@ -225,10 +260,18 @@ mod tests {
     pub(super) fn run(kinds: impl IntoIterator<Item = Wire>, head: &mut Head) -> Option<Answer> {
         kinds
             .into_iter()
-            .find_map(|kind| match build(kind).unwrap().on_request(head) {
-                Flow::Continue | Flow::Remember(_) => None,
-                Flow::Respond(answer) => Some(answer),
-            })
+            .find_map(|kind| run_one(&build(kind).unwrap(), head))
+    }
+
+    pub(super) fn run_one(middleware: &Middleware, head: &mut Head) -> Option<Answer> {
+        match middleware.on_request(head) {
+            Flow::Continue | Flow::Remember(_) => None,
+            Flow::Wait(decision) => {
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                runtime.build().unwrap().block_on(decision).err()
+            }
+            Flow::Respond(answer) => Some(answer),
+        }
     }
 
     pub(super) fn build(kind: Wire) -> Result<Middleware, MiddlewareError> {

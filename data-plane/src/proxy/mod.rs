@@ -210,10 +210,11 @@ async fn through(
         match middleware.on_request(&mut head) {
             Flow::Continue => {}
             Flow::Remember(recall) => recalls.push((passed, recall)),
-            Flow::Respond(answer) => {
-                early = Some(answer);
-                break;
-            }
+            Flow::Wait(decision) => early = decision.await.err(),
+            Flow::Respond(answer) => early = Some(answer),
+        }
+        if early.is_some() {
+            break;
         }
         passed += 1;
     }
