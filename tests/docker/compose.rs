@@ -76,6 +76,13 @@ impl Project {
 
     /// Runs `docker compose` on this project and returns what it printed.
     pub(crate) fn compose(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        // Other projects on this engine are none of this one's business. The quotes
+        // are for Compose, which splits the line into words.
+        let flags = format!(
+            "--api.insecure=true --providers.docker --ping \
+             '--providers.docker.constraints=Label(`com.docker.compose.project`, `{}`)'",
+            self.name
+        );
         let mut command = Command::new("docker");
         command
             .arg("compose")
@@ -85,6 +92,7 @@ impl Project {
             .env("FAIRWAY_HTTP_PORT", self.http.to_string())
             .env("FAIRWAY_API_PORT", self.api.to_string())
             .env("FAIRWAY_GRPC_PORT", self.grpc.to_string())
+            .env("FAIRWAY_FLAGS", flags)
             // What is tested is behaviour; the release profile would cost minutes.
             .env("FAIRWAY_TAG", "test")
             .env("FAIRWAY_LTO", "off")

@@ -16,6 +16,7 @@ async fn the_demo_works_and_loses_no_request_whatever_is_scaled_stopped_or_resta
     demo.up(&[]).await?;
     it_serves_both_routes_in_turn(&demo).await?;
     it_can_be_inspected(&demo).await?;
+    the_proxies_hold_nothing_worth_stealing(&demo)?;
     scaling_the_site_changes_the_rotation(&demo).await?;
     a_container_stopped_by_hand_leaves_at_once(&demo).await?;
     a_container_that_comes_back_on_another_address_is_found(&demo).await?;
@@ -74,6 +75,34 @@ async fn it_can_be_inspected(demo: &Project) -> anyhow::Result<()> {
     assert_eq!(servers.map(Vec::len), Some(2), "{rawdata:#}");
     assert!(rawdata["middlewares"]["root@docker"]["replacePath"]["path"] == "/");
     assert_eq!(get(demo.api(), "/ping")?, "OK");
+    Ok(())
+}
+
+fn the_proxies_hold_nothing_worth_stealing(demo: &Project) -> anyhow::Result<()> {
+    for proxy in demo.containers("proxy")? {
+        let inspected: serde_json::Value =
+            serde_json::from_str(&docker(&["inspect", "-f", "{{json .}}", &proxy.id])?)?;
+        let host = &inspected["HostConfig"];
+        assert_eq!(
+            inspected["Mounts"],
+            serde_json::json!([]),
+            "a volume or a socket"
+        );
+        assert_eq!(host["ReadonlyRootfs"], true);
+        assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]));
+        assert_eq!(host["Privileged"], false);
+        assert_eq!(inspected["Config"]["User"], "65532:65532");
+        assert_eq!(
+            inspected["Config"]["Cmd"],
+            serde_json::json!(["--control-plane=http://control:9090"])
+        );
+    }
+    for service in ["edge", "proxy", "static", "api"] {
+        for container in demo.containers(service)? {
+            let mounts = docker(&["inspect", "-f", "{{json .HostConfig.Binds}}", &container.id])?;
+            assert!(!mounts.contains("docker.sock"), "{service} has the socket");
+        }
+    }
     Ok(())
 }
 

@@ -40,7 +40,7 @@ async fn grpcio_learns_the_inspection_service_by_reflection_and_calls_it() {
     let world = world().await;
     let mut command = Command::new(client("python"));
     command
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("grpc/inspect.py"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("grpc/inspection_client.py"))
         .arg(world.grpc_address().to_string());
     let found: Value = serde_json::from_str(&run(command).await).unwrap();
     let services: Vec<_> = found["services"]
@@ -102,6 +102,6 @@ async fn buf_lists_and_calls_the_inspection_service() {
     let [service] = &answer["resources"].as_array().unwrap()[..] else {
         panic!("{answer:#}")
     };
-    assert_eq!(service["id"]["name"], "web@docker");
+    assert_eq!(service["id"]["name"], "web-test@docker");
     assert_eq!(service["service"]["servers"].as_array().unwrap().len(), 2);
 }

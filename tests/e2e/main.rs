@@ -15,5 +15,6 @@ mod lifecycle;
 mod middleware;
 mod protocol_model;
 mod routing;
+mod rule_fixture;
 mod scaling;
 mod stream;

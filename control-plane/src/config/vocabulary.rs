@@ -332,7 +332,7 @@ pub(super) fn help() -> String {
 fairway-control: watches Docker, compiles Traefik-style labels, pushes routing to the proxies
 
 Usage: fairway-control [FLAGS]
-       fairway-control healthcheck [FLAGS]   ask the /ping of a control plane with these flags
+       fairway-control healthcheck [FLAGS]   ask the control plane that runs with these flags
        fairway-control version
 
 Flags (case does not matter; --name=value, and --name value unless it is true or false):

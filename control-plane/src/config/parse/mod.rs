@@ -51,11 +51,7 @@ pub(super) fn command(
             None => Err(ConfigError::NoProvider),
         };
     }
-    if config.ping {
-        Ok(Command::Healthcheck(config))
-    } else {
-        Err(ConfigError::NoPing)
-    }
+    Ok(Command::Healthcheck(config))
 }
 
 /// Reads flags.

@@ -28,6 +28,13 @@ pub(super) struct Offer {
     pub(super) server: Result<Server, String>,
 }
 
+/// Why a router is not declared, and the option that would mend it.
+struct Refusal {
+    option: &'static str,
+    message: String,
+    suggestion: String,
+}
+
 /// Reads the declaration of a container that takes part.
 pub(super) fn declare<'a>(
     container: &'a Container,
@@ -77,7 +84,7 @@ impl Build<'_, '_> {
                     Ok(router) => {
                         self.declaration.routers.insert(name.clone(), router);
                     }
-                    Err(reason) => self.reject(name, reason),
+                    Err(refusal) => self.reject(name, refusal),
                 }
             }
         } else if services.len() > 1 {
@@ -118,7 +125,7 @@ impl Build<'_, '_> {
             Ok(router) => {
                 self.declaration.routers.insert(name, router);
             }
-            Err((message, suggestion)) => self.tell(Severity::Warning, message, suggestion),
+            Err(refusal) => self.tell(Severity::Warning, refusal.message, refusal.suggestion),
         }
     }
 
@@ -127,21 +134,20 @@ impl Build<'_, '_> {
         name: &str,
         labels: &RouterLabels,
         services: &BTreeSet<String>,
-    ) -> Result<Router, (String, String)> {
+    ) -> Result<Router, Refusal> {
         let (rule, rule_generated) = match labels.rule.as_deref().filter(|rule| !rule.is_empty()) {
             Some(rule) => (rule.to_owned(), false),
             None => (self.default_rule(name)?, true),
         };
         let service = match &labels.service {
             Some(service) if !service.is_empty() => service.clone(),
-            _ => only(services).ok_or_else(|| {
-                (
-                    format!(
-                        "router {name} names no service, and there are {}",
-                        list(services)
-                    ),
-                    format!("name one with traefik.http.routers.{name}.service"),
-                )
+            _ => only(services).ok_or_else(|| Refusal {
+                option: "service",
+                message: format!(
+                    "router {name} names no service, and there are {}",
+                    list(services)
+                ),
+                suggestion: format!("name one with traefik.http.routers.{name}.service"),
             })?,
         };
         Ok(Router {
@@ -154,26 +160,24 @@ impl Build<'_, '_> {
         })
     }
 
-    fn default_rule(&self, router: &str) -> Result<String, (String, String)> {
+    fn default_rule(&self, router: &str) -> Result<String, Refusal> {
         let container = self.declaration.container;
         let subject = Subject {
             name: &self.base,
             container_name: &container.name,
             labels: &container.labels,
         };
-        let suggestion = || format!("give it one with traefik.http.routers.{router}.rule");
+        let refusal = |why: String| Refusal {
+            option: "rule",
+            message: format!("router {router} has no rule, and {why}"),
+            suggestion: format!("give it one with traefik.http.routers.{router}.rule"),
+        };
         let rule = &self.options().default_rule;
         if rule.is_empty() {
-            return Err((
-                format!("router {router} has no rule, and there is no default rule"),
-                suggestion(),
-            ));
+            return Err(refusal("there is no default rule".to_owned()));
         }
-        rule.apply(&subject).map_err(|error| {
-            let message =
-                format!("router {router} has no rule, and the default rule failed: {error}");
-            (message, suggestion())
-        })
+        rule.apply(&subject)
+            .map_err(|error| refusal(format!("the default rule failed: {error}")))
     }
 
     fn services(&mut self) {
@@ -223,6 +227,9 @@ impl Build<'_, '_> {
         let port = labels.port.as_deref();
         let address = address::server(container, self.site, port, &port_label, self.diagnostics)
             .map_err(Some)?;
+        if port.is_some() {
+            self.doubt_port(service, &port_label, labels);
+        }
         let weight = labels.weight.unwrap_or(1);
         let Some(weight) = u32::try_from(weight).ok().filter(|weight| *weight > 0) else {
             let label = format!("traefik.http.services.{service}.loadbalancer.server.weight");
@@ -244,6 +251,36 @@ impl Build<'_, '_> {
         })
     }
 
+    /// Warns of a port that the image does not say it listens on. It is used all
+    /// the same, as Traefik does: images need not say so.
+    fn doubt_port(&mut self, service: &str, label: &str, labels: &ServiceLabels) {
+        let container = self.declaration.container;
+        let exposed: BTreeSet<u16> = container.ports.iter().map(|port| port.private).collect();
+        let wanted = labels.port.as_deref().and_then(|port| port.parse().ok());
+        let Some(wanted) = wanted.filter(|_| !exposed.is_empty()) else {
+            return;
+        };
+        if exposed.contains(&wanted) {
+            return;
+        }
+        let exposed: Vec<_> = exposed.iter().map(ToString::to_string).collect();
+        let told = Diagnostic::warning(
+            format!(
+                "container {} does not expose port {wanted}; it is used all the same",
+                container.name
+            ),
+            format!(
+                "use {} if that is what it listens on, or expose {wanted}",
+                exposed.join(" or ")
+            ),
+        );
+        self.diagnostics.push(
+            told.container(&container.name)
+                .label(label)
+                .object(ObjectId::service(service)),
+        );
+    }
+
     fn insert(
         &mut self,
         name: String,
@@ -262,14 +299,16 @@ impl Build<'_, '_> {
         self.declaration.services.insert(name, offer);
     }
 
-    fn reject(&mut self, router: &str, (message, suggestion): (String, String)) {
+    fn reject(&mut self, router: &str, refusal: Refusal) {
         let id = ObjectId::router(router);
+        let label = format!("traefik.http.routers.{router}.{}", refusal.option);
         self.diagnostics.push(
-            Diagnostic::error(message.clone(), suggestion)
+            Diagnostic::error(refusal.message.clone(), refusal.suggestion)
                 .container(&self.declaration.container.name)
+                .label(label)
                 .object(id.clone()),
         );
-        self.declaration.rejected.insert(id, message);
+        self.declaration.rejected.insert(id, refusal.message);
     }
 
     fn tell(&mut self, severity: Severity, message: String, suggestion: String) {
