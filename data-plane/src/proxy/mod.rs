@@ -14,6 +14,7 @@ mod forward;
 mod gate;
 pub(crate) mod head;
 mod headers;
+mod media_type;
 mod patience;
 mod pool;
 mod stream;
@@ -28,7 +29,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
 use http::response::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -46,7 +47,7 @@ use self::error::ProxyError;
 use self::gate::Admission;
 use self::head::{Head, normalise_path, routing_host};
 use self::pool::Lease;
-use crate::middleware::{self, Flow};
+use crate::middleware::Flow;
 use crate::routing::Route;
 
 /// The answer to one request before it is tied to the client's connection.
@@ -231,31 +232,11 @@ async fn through(
         middleware.on_response(recall.map(|(_, recall)| recall), &mut answer.parts);
     }
     if passed.iter().any(|it| it.detects_content_type())
-        && let Err(error) = detect_content_type(&mut answer).await
+        && let Err(error) = media_type::detect(&mut answer).await
     {
         return Answer::from_error(client, Some(route), &ProxyError::UpstreamReset(error));
     }
     answer
-}
-
-/// Names the media type of a body whose head does not.
-async fn detect_content_type(answer: &mut Answer) -> Result<(), hyper::Error> {
-    let headers = &mut answer.parts.headers;
-    let encoded = headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|it| !it.is_empty());
-    if encoded || headers.contains_key(CONTENT_TYPE) {
-        return Ok(());
-    }
-    let data = match &mut answer.payload {
-        Payload::Own(bytes) => &bytes[..],
-        Payload::Server(body) => body.peek().await?,
-    };
-    if !data.is_empty() {
-        let detected = HeaderValue::from_static(middleware::detect(data));
-        headers.insert(CONTENT_TYPE, detected);
-    }
-    Ok(())
 }
 
 /// The server's response, or why there is none.
