@@ -30,15 +30,24 @@ const SECRET_HEADERS: &[&str] = &[
 /// A resource as anybody may see it.
 pub(crate) fn resource(resource: &Resource) -> Resource {
     let mut shown = resource.clone();
-    if let Some(Spec::Middleware(middleware)) = &mut shown.spec
-        && let Some(Kind::Headers(headers)) = &mut middleware.kind
-    {
-        let request = headers.custom_request_headers.iter_mut();
-        for (name, value) in request.chain(&mut headers.custom_response_headers) {
-            if hides(name, value) {
-                *value = REDACTED.to_owned();
+    let Some(Spec::Middleware(middleware)) = &mut shown.spec else {
+        return shown;
+    };
+    match &mut middleware.kind {
+        Some(Kind::Headers(headers)) => {
+            let request = headers.custom_request_headers.iter_mut();
+            for (name, value) in request.chain(&mut headers.custom_response_headers) {
+                if hides(name, value) {
+                    *value = REDACTED.to_owned();
+                }
             }
         }
+        Some(Kind::BasicAuth(auth)) => {
+            for user in &mut auth.users {
+                user.hash = REDACTED.to_owned();
+            }
+        }
+        _ => {}
     }
     shown
 }

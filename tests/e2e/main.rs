@@ -13,6 +13,7 @@ mod engine_fault;
 mod explain;
 mod foreign_client;
 mod lifecycle;
+mod middleware;
 mod protocol_model;
 mod routing;
 mod rule_fixture;

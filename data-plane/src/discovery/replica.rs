@@ -89,12 +89,12 @@ impl Replica {
     }
 
     /// What a request would meet. Changes nothing.
-    pub(super) fn explain(&self, question: Question) -> Explanation {
+    pub(super) async fn explain(&self, question: Question) -> Explanation {
         let request = question.request.unwrap_or_default();
         let table = self.table.load_full();
         Explanation {
             id: question.id,
-            ..proxy::explain(&table, &self.bound, &self.host_name, &request)
+            ..proxy::explain(&table, &self.bound, &self.host_name, &request).await
         }
     }
 

@@ -77,7 +77,7 @@ pub(super) async fn run(
                 send(&messages, Message::Ack(ack)).await?;
             }
             Some(Said::Question(question)) => {
-                let explanation = replica.explain(question);
+                let explanation = replica.explain(question).await;
                 send(&messages, Message::Explanation(explanation)).await?;
             }
             // Of a newer control plane. Nothing that changes the table comes this way.

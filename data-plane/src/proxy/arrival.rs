@@ -1,4 +1,4 @@
-//! The way of a request up to its server, without the waiting: gate, normal form,
+//! The way of a request up to its server: gate, normal form,
 //! hop, loop guard, middlewares.
 //!
 //! Used for real requests ([`super::handle`]) and for those that are only described
@@ -13,7 +13,7 @@ use super::error::ProxyError;
 use super::gate::{self, Admission};
 use super::head::{Head, normalise_path, routing_host};
 use super::headers::{self, Hop};
-use crate::middleware::{Answer, Flow, Middleware};
+use crate::middleware::{Answer, Flow, Middleware, Recall};
 use crate::routing::{EntryPoint, Route};
 
 /// A request that passed the gate.
@@ -94,23 +94,39 @@ pub(crate) fn guard_loop(route: &Route, head: &mut Head) -> Result<(), ProxyErro
     Ok(())
 }
 
-/// The middlewares on the way in. How many saw the request, and the answer of the
-/// last of them if it gave one. `watch` sees what each of them made.
-pub(crate) fn inward<'r>(
+/// How far a request came through its route's middlewares.
+pub(crate) struct Passage {
+    /// Those that let it pass.
+    pub(crate) passed: usize,
+    /// What some of them need to know on the way out, with their place.
+    pub(crate) recalls: Vec<(usize, Recall)>,
+    /// The answer of the one after them, if it gave one.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// The middlewares on the way in. `watch` sees what each of them made.
+pub(crate) async fn inward<'r>(
     route: &'r Route,
     head: &mut Head,
     mut watch: impl FnMut(&'r Middleware, &Head, Option<&Answer>),
-) -> (usize, Option<Answer>) {
-    for (seen, middleware) in (1..).zip(&route.middlewares) {
-        let flow = middleware.on_request(head);
-        let answer = match flow {
-            Flow::Continue => None,
-            Flow::Respond(answer) => Some(answer),
-        };
-        watch(middleware, head, answer.as_ref());
-        if answer.is_some() {
-            return (seen, answer);
+) -> Passage {
+    let mut passage = Passage {
+        passed: 0,
+        recalls: Vec::new(),
+        answer: None,
+    };
+    for middleware in &route.middlewares {
+        match middleware.on_request(head) {
+            Flow::Continue => {}
+            Flow::Remember(recall) => passage.recalls.push((passage.passed, recall)),
+            Flow::Wait(decision) => passage.answer = decision.await.err(),
+            Flow::Respond(answer) => passage.answer = Some(answer),
         }
+        watch(middleware, head, passage.answer.as_ref());
+        if passage.answer.is_some() {
+            break;
+        }
+        passage.passed += 1;
     }
-    (route.middlewares.len(), None)
+    passage
 }

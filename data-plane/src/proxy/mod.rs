@@ -16,6 +16,7 @@ mod forward;
 mod gate;
 pub(crate) mod head;
 mod headers;
+mod media_type;
 mod patience;
 mod pool;
 mod stream;
@@ -42,7 +43,7 @@ pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
 pub(crate) use self::pool::Pool;
 
 use self::access_log::Record;
-use self::body::{Exchange, RequestBody, ResponseBody};
+use self::body::{Exchange, RequestBody, ResponseBody, ServerBody};
 use self::connect::Connection;
 use self::connection::Client;
 use self::error::ProxyError;
@@ -59,7 +60,7 @@ struct Answer {
 
 enum Payload {
     Own(Bytes),
-    Server(Incoming, Lease),
+    Server(ServerBody),
 }
 
 /// Answers one request.
@@ -93,7 +94,7 @@ async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<Resp
     let exchange = Exchange::new(&client.patience, record);
     let body = match answer.payload {
         Payload::Own(bytes) => ResponseBody::own(bytes, exchange),
-        Payload::Server(incoming, lease) => ResponseBody::server(incoming, lease, exchange),
+        Payload::Server(body) => ResponseBody::server(body, exchange),
     };
     Response::from_parts(answer.parts, body)
 }
@@ -150,7 +151,11 @@ async fn through(
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Answer {
-    let (seen, early) = arrival::inward(route, &mut head, |_, _, _| ());
+    let arrival::Passage {
+        passed,
+        mut recalls,
+        answer: early,
+    } = arrival::inward(route, &mut head, |_, _, _| ()).await;
     let mut answer = match early {
         Some(answer) => Answer::from_middleware(client, route, answer),
         None => match to_server(client, route, head, onward, record).await {
@@ -158,8 +163,15 @@ async fn through(
             Err(error) => Answer::from_error(client, Some(route), &error),
         },
     };
-    for middleware in route.middlewares.iter().take(seen).rev() {
-        middleware.on_response(&mut answer.parts);
+    let passed = route.middlewares.get(..passed).unwrap_or_default();
+    for (at, middleware) in passed.iter().enumerate().rev() {
+        let recall = recalls.pop_if(|(of, _)| *of == at);
+        middleware.on_response(recall.map(|(_, recall)| recall), &mut answer.parts);
+    }
+    if passed.iter().any(|it| it.detects_content_type())
+        && let Err(error) = media_type::detect(&mut answer).await
+    {
+        return Answer::from_error(client, Some(route), &ProxyError::UpstreamReset(error));
     }
     answer
 }
@@ -206,7 +218,7 @@ async fn to_server(
     parts.version = http::Version::HTTP_11;
     Ok(Answer {
         parts,
-        payload: Payload::Server(incoming, lease),
+        payload: Payload::Server(ServerBody::new(incoming, lease)),
         reason: "",
     })
 }

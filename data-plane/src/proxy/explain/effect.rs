@@ -12,13 +12,13 @@ use crate::middleware::{Answer, Middleware};
 use crate::routing::{Route, is_secret};
 
 /// Runs the middlewares on `head` and says what each did.
-pub(super) fn tell_middlewares(
+pub(super) async fn tell_middlewares(
     route: &Route,
     head: &mut Head,
     told: &mut wire::Explanation,
 ) -> Option<Answer> {
     let mut before = head.clone();
-    let (_, answer) = arrival::inward(route, head, |middleware, after, answer| {
+    let watch = |middleware: &Middleware, after: &Head, answer: Option<&Answer>| {
         let mut effects = changes(&before, after);
         effects.extend(response_changes(middleware));
         if let Some(answer) = answer {
@@ -33,7 +33,8 @@ pub(super) fn tell_middlewares(
             answers: answer.is_some(),
         });
         before.clone_from(after);
-    });
+    };
+    let answer = arrival::inward(route, head, watch).await.answer;
     if let Some(answer) = &answer
         && let Some(last) = told.middlewares.last()
     {
@@ -78,7 +79,7 @@ fn changes(before: &Head, after: &Head) -> Vec<String> {
 /// What it adds to an answer. What it takes away depends on the answer.
 fn response_changes(middleware: &Middleware) -> Vec<String> {
     let (mut parts, ()) = Response::new(()).into_parts();
-    middleware.on_response(&mut parts);
+    middleware.on_response(None, &mut parts);
     header_changes("response", &HeaderMap::new(), &parts.headers)
 }
 

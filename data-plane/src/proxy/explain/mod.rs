@@ -32,7 +32,7 @@ const NO_ENTRY_POINT: &str = "no_entry_point";
 
 /// What `table` does with `request`. `bound` has the addresses this proxy listens on,
 /// by entry point; `server` is its host name.
-pub(crate) fn explain(
+pub(crate) async fn explain(
     table: &RouteTable,
     bound: &BTreeMap<String, String>,
     server: &HeaderValue,
@@ -55,7 +55,7 @@ pub(crate) fn explain(
         }
     };
     told.entry_point.clone_from(&entry_point);
-    if let Err(error) = walk(table, &entry_point, server, request, &mut told) {
+    if let Err(error) = walk(table, &entry_point, server, request, &mut told).await {
         told.status = error.status().as_u16().into();
         error.reason().as_str().clone_into(&mut told.reason);
         told.detail = error.to_string();
@@ -64,7 +64,7 @@ pub(crate) fn explain(
 }
 
 /// From the gate to the server.
-fn walk(
+async fn walk(
     table: &RouteTable,
     entry_point: &str,
     server: &HeaderValue,
@@ -94,7 +94,7 @@ fn walk(
     told.router.clone_from(&route.name);
     told.service.clone_from(&route.service.name);
     arrival::guard_loop(route, head)?;
-    if let Some(answer) = tell_middlewares(route, head, told) {
+    if let Some(answer) = tell_middlewares(route, head, told).await {
         told.status = answer.status.as_u16().into();
         answer.reason.clone_into(&mut told.reason);
         told.location = text(answer.headers.get(LOCATION));
@@ -207,6 +207,8 @@ fn candidate(server: &Server) -> wire::Candidate {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::discovery::Mirror;
     use crate::routing::fixture::{
@@ -234,6 +236,8 @@ mod tests {
             &HeaderValue::from_static("h"),
             &request,
         )
+        .now_or_never()
+        .expect("nothing here waits")
     }
 
     #[test]

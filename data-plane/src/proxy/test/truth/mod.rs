@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use tracing::field::{Field, Visit};
@@ -218,7 +219,9 @@ impl Stage {
         };
         let table = self.running.process.table.load();
         let server = crate::config::host_name_header();
-        let told = explain(&table, &bound.into(), &server, &request);
+        let told = explain(&table, &bound.into(), &server, &request)
+            .now_or_never()
+            .expect("nothing here waits");
         let mut raw = format!("{method} {target} HTTP/1.1\r\n");
         let host = (!host.is_empty()).then_some(("Host", *host));
         for (name, value) in host.iter().chain(lines) {

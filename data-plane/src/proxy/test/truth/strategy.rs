@@ -143,6 +143,7 @@ pub(super) fn middlewares() -> Vec<proto::middleware::Kind> {
         Kind::Headers(proto::Headers {
             custom_request_headers: map.clone(),
             custom_response_headers: map,
+            ..proto::Headers::default()
         })
     };
     vec![
