@@ -2,7 +2,7 @@
 //!
 //! Reads what [`crate::reconcile`] published; changes nothing.
 
-mod rawdata;
+pub(crate) mod rawdata;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use crate::model::{Middleware, Service, Severity};
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
-pub(super) struct RawData<'a> {
+pub(crate) struct RawData<'a> {
     routers: BTreeMap<&'a str, RouterView<'a>>,
     middlewares: BTreeMap<&'a str, MiddlewareView<'a>>,
     services: BTreeMap<&'a str, ServiceView<'a>>,
@@ -96,7 +96,7 @@ struct DiagnosticView<'a> {
     suggestion: &'a str,
 }
 
-pub(super) fn view(compiled: &Compiled) -> RawData<'_> {
+pub(crate) fn view(compiled: &Compiled) -> RawData<'_> {
     RawData {
         routers: each(&compiled.routers, router),
         middlewares: each(&compiled.middlewares, middleware),

@@ -87,6 +87,9 @@ pub enum ConfigError {
         /// Where.
         address: String,
     },
+    /// The words after a sub-command.
+    #[error("{0}")]
+    Subcommand(String),
     /// Nothing to watch.
     #[error("no provider is switched on; add --providers.docker")]
     NoProvider,

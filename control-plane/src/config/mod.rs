@@ -21,6 +21,7 @@ use std::time::Duration;
 pub use entrypoint::{EntryPointOptions, ForwardedHeaders};
 pub use error::ConfigError;
 
+use crate::check::{CheckOptions, DiffOptions};
 use crate::model::Diagnostic;
 use crate::provider::docker::DockerOptions;
 
@@ -34,8 +35,14 @@ pub enum Command {
     Run(Box<StaticConfig>),
     /// Ask the control plane that runs with this configuration whether it is well.
     Healthcheck(Box<StaticConfig>),
+    /// Show what files would become.
+    Check(Box<CheckOptions>),
+    /// Show what files would change.
+    Diff(Box<DiffOptions>),
     /// Print the version.
     Version,
+    /// Print the help of a sub-command.
+    Show(String),
     /// Print [`Command::help`].
     Help,
 }
@@ -139,6 +146,13 @@ impl StaticConfig {
     /// The first flag that cannot be used, with what would work.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, ConfigError> {
         parse::static_config(args, |name| std::env::var(name).ok())
+    }
+
+    /// Reads flags, and not `DOCKER_HOST`.
+    pub(crate) fn parse_without_environment(
+        args: impl IntoIterator<Item = String>,
+    ) -> Result<Self, ConfigError> {
+        parse::static_config(args, |_| None)
     }
 
     /// Where the API and the ping listen (`host:port`, the host may be empty);

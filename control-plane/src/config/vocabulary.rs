@@ -333,6 +333,8 @@ fairway-control: watches Docker, compiles Traefik-style labels, pushes routing t
 
 Usage: fairway-control [FLAGS]
        fairway-control healthcheck [FLAGS]   ask the /ping of a control plane with these flags
+       fairway-control check FILE...         what Compose files become; see check --help
+       fairway-control diff FILE...          what they would change; see diff --help
        fairway-control version
 
 Flags (case does not matter; --name=value, and --name value unless it is true or false):

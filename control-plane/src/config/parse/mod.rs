@@ -35,6 +35,12 @@ pub(super) fn command(
     {
         return Ok(Command::Help);
     }
+    if args.next_if(|word| word == "check").is_some() {
+        return subcommand(args, |it| Command::Check(Box::new(it)));
+    }
+    if args.next_if(|word| word == "diff").is_some() {
+        return subcommand(args, |it| Command::Diff(Box::new(it)));
+    }
     let healthcheck = args.next_if(|word| word == "healthcheck").is_some();
     let assignments = flag::assignments(args)?;
     for assignment in &assignments {
@@ -55,6 +61,24 @@ pub(super) fn command(
         Ok(Command::Healthcheck(config))
     } else {
         Err(ConfigError::NoPing)
+    }
+}
+
+/// Reads the words after a sub-command.
+fn subcommand<T: clap::Parser>(
+    args: impl Iterator<Item = String>,
+    command: impl Fn(T) -> Command,
+) -> Result<Command, ConfigError> {
+    // clap takes the first word for the name of the program.
+    let words = ["fairway-control".to_owned()].into_iter().chain(args);
+    match T::try_parse_from(words) {
+        Ok(options) => Ok(command(options)),
+        Err(error) if !error.use_stderr() => Ok(Command::Show(error.to_string())),
+        Err(error) => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            Err(ConfigError::Subcommand(text.to_owned()))
+        }
     }
 }
 

@@ -233,6 +233,7 @@ impl Build<'_, '_> {
                 ),
                 suggestion: "use a weight of at least 1".to_owned(),
                 label: Some(label),
+                doubtful: false,
             }));
         };
         Ok(Server {
@@ -283,7 +284,13 @@ impl Build<'_, '_> {
             message,
             suggestion,
             label,
+            doubtful,
         } = trouble.clone();
+        let severity = if doubtful {
+            Severity::Warning
+        } else {
+            severity
+        };
         let told = diagnostic(severity, message, suggestion)
             .container(&self.declaration.container.name)
             .object(ObjectId::service(service));
