@@ -1,6 +1,5 @@
 //! `fairway-control`: a thin shell around the library.
 
-
 mod healthcheck;
 mod preview;
 mod telemetry;

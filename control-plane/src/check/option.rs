@@ -7,7 +7,7 @@ use clap::{Args, Parser, ValueEnum};
 /// What `fairway-control check` was asked.
 #[derive(Clone, Debug, Parser)]
 #[command(
-    name = "fairway-control check",
+    bin_name = "fairway-control check",
     about = "Shows what Compose files, or the containers of an engine, become: routers, services, \
              middlewares, and everything that is not served as written. Changes nothing. Exit \
              status: 0, 1 if something is not served, 2 if the command line cannot be used.",
@@ -28,7 +28,7 @@ pub struct CheckOptions {
 /// What `fairway-control diff` was asked.
 #[derive(Clone, Debug, Parser)]
 #[command(
-    name = "fairway-control diff",
+    bin_name = "fairway-control diff",
     about = "Shows what Compose files would change in a control plane that runs. Changes nothing. \
              Exit status: 0, 1 if something of the files is not served or the control plane cannot \
              be asked, 2 if the command line cannot be used.",

@@ -50,7 +50,7 @@ pub(super) fn finding(finding: &Finding) -> String {
     let about = [
         finding.service.as_ref().map(|name| format!("service {name}")),
         diagnostic.label.as_ref().map(|key| format!("label {key}")),
-        diagnostic.object.as_ref().map(|id| format!("not as written: {id}")),
+        diagnostic.object.as_ref().map(|id| id.to_string()),
     ];
     let about: Vec<_> = about.into_iter().flatten().collect();
     if !about.is_empty() {
@@ -101,7 +101,7 @@ fn service(name: &str, object: &Object<Service>) -> String {
         })
         .collect();
     match &service.unavailable {
-        Some(reason) => format!("{name}: no server, answers 503: {reason}"),
+        Some(reason) => format!("{name}: no server, since {reason}"),
         None => format!("{name}: {}", servers.join(", ")),
     }
 }

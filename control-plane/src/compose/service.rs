@@ -16,7 +16,7 @@ pub(super) fn read(entry: &Entry, networks: &[Entry], project: &mut Project) {
     };
     let node = &entry.node;
     let text = |field| node.field(field).and_then(Node::text);
-    let service = Service {
+    let mut service = Service {
         name: entry.key.clone(),
         place: entry.place,
         image: text("image").unwrap_or_default().to_owned(),
@@ -34,6 +34,7 @@ pub(super) fn read(entry: &Entry, networks: &[Entry], project: &mut Project) {
             format!("service {} has a container_name and more than one replica", entry.key),
             "remove container_name: Compose refuses to start two containers of one name",
         );
+        service.replicas = 1;
     }
     project.problems.append(&mut reader.problems);
     project.services.push(service);

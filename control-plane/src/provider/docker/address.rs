@@ -97,7 +97,7 @@ fn no_port(container: &Container, port_label: &str) -> Trouble {
     let name = &container.name;
     Trouble {
         message: if container.image_unseen {
-            format!("nothing but the image, which is not looked at, may expose a port of {name}")
+            format!("no file names a port of container {name}: it is served only if its image does")
         } else {
             format!("container {name} exposes no port")
         },

@@ -59,6 +59,14 @@ pub(super) fn declare<'a>(
     declaration
 }
 
+/// Why a router cannot be made.
+struct Refusal {
+    /// The option that would help.
+    option: &'static str,
+    message: String,
+    suggestion: String,
+}
+
 struct Build<'b, 'a> {
     labels: &'a Labels,
     site: &'b Site<'b>,
@@ -77,7 +85,7 @@ impl Build<'_, '_> {
                     Ok(router) => {
                         self.declaration.routers.insert(name.clone(), router);
                     }
-                    Err(reason) => self.reject(name, reason),
+                    Err(refusal) => self.reject(name, refusal),
                 }
             }
         } else if services.len() > 1 {
@@ -118,7 +126,9 @@ impl Build<'_, '_> {
             Ok(router) => {
                 self.declaration.routers.insert(name, router);
             }
-            Err((message, suggestion)) => self.tell(Severity::Warning, message, suggestion),
+            Err(refusal) => {
+                self.tell(Severity::Warning, refusal.message, refusal.suggestion);
+            }
         }
     }
 
@@ -127,7 +137,7 @@ impl Build<'_, '_> {
         name: &str,
         labels: &RouterLabels,
         services: &BTreeSet<String>,
-    ) -> Result<Router, (String, String)> {
+    ) -> Result<Router, Refusal> {
         let (rule, rule_generated) = match labels.rule.as_deref().filter(|rule| !rule.is_empty()) {
             Some(rule) => (rule.to_owned(), false),
             None => (self.default_rule(name)?, true),
@@ -135,13 +145,14 @@ impl Build<'_, '_> {
         let service = match &labels.service {
             Some(service) if !service.is_empty() => service.clone(),
             _ => only(services).ok_or_else(|| {
-                (
-                    format!(
+                Refusal {
+                    option: "service",
+                    message: format!(
                         "router {name} names no service, and there are {}",
                         list(services)
                     ),
-                    format!("name one with traefik.http.routers.{name}.service"),
-                )
+                    suggestion: format!("name one with traefik.http.routers.{name}.service"),
+                }
             })?,
         };
         Ok(Router {
@@ -154,7 +165,7 @@ impl Build<'_, '_> {
         })
     }
 
-    fn default_rule(&self, router: &str) -> Result<String, (String, String)> {
+    fn default_rule(&self, router: &str) -> Result<String, Refusal> {
         let container = self.declaration.container;
         let subject = Subject {
             name: &self.base,
@@ -164,15 +175,16 @@ impl Build<'_, '_> {
         let suggestion = || format!("give it one with traefik.http.routers.{router}.rule");
         let rule = &self.options().default_rule;
         if rule.is_empty() {
-            return Err((
-                format!("router {router} has no rule, and there is no default rule"),
-                suggestion(),
-            ));
+            return Err(Refusal {
+                option: "rule",
+                message: format!("router {router} has no rule, and there is no default rule"),
+                suggestion: suggestion(),
+            });
         }
-        rule.apply(&subject).map_err(|error| {
-            let message =
-                format!("router {router} has no rule, and the default rule failed: {error}");
-            (message, suggestion())
+        rule.apply(&subject).map_err(|error| Refusal {
+            option: "rule",
+            message: format!("router {router} has no rule, and the default rule failed: {error}"),
+            suggestion: suggestion(),
         })
     }
 
@@ -201,7 +213,9 @@ impl Build<'_, '_> {
             } else {
                 Severity::Warning
             };
-            self.tell_trouble(&name, trouble, severity);
+            if asked || !trouble.doubtful {
+                self.tell_trouble(&name, trouble, severity);
+            }
         }
         self.insert(name, &labels, offer);
     }
@@ -263,11 +277,17 @@ impl Build<'_, '_> {
         self.declaration.services.insert(name, offer);
     }
 
-    fn reject(&mut self, router: &str, (message, suggestion): (String, String)) {
+    fn reject(&mut self, router: &str, refusal: Refusal) {
+        let Refusal {
+            option,
+            message,
+            suggestion,
+        } = refusal;
         let id = ObjectId::router(router);
         self.diagnostics.push(
             Diagnostic::error(message.clone(), suggestion)
                 .container(&self.declaration.container.name)
+                .label(format!("traefik.http.routers.{router}.{option}"))
                 .object(id.clone()),
         );
         self.declaration.rejected.insert(id, message);
