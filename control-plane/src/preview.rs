@@ -43,8 +43,16 @@ fn sources() -> Sources<'static> {
 
 /// The project is named after the folder of the first file.
 fn name(files: &mut Files) {
-    let first = files.paths.first().map_or(Path::new(""), |path| path.as_path());
+    let first = files
+        .paths
+        .first()
+        .map_or(Path::new(""), |path| path.as_path());
     let folder = std::path::absolute(first).ok();
-    let folder = folder.as_deref().and_then(Path::parent).and_then(Path::file_name);
-    files.directory = folder.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = folder
+        .as_deref()
+        .and_then(Path::parent)
+        .and_then(Path::file_name);
+    files.directory = folder
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
 }

@@ -137,9 +137,15 @@ pub fn between(report: &Report, running: &[Resource]) -> Vec<Change> {
         project: &report.project,
         names: report.guests.containers(),
     };
-    let running: BTreeMap<_, _> = running.iter().filter_map(|it| Some((key(it)?, it))).collect();
+    let running: BTreeMap<_, _> = running
+        .iter()
+        .filter_map(|it| Some((key(it)?, it)))
+        .collect();
     let planned = &report.compiled.resources;
-    let planned: BTreeMap<_, _> = planned.iter().filter_map(|it| Some((key(it)?, it))).collect();
+    let planned: BTreeMap<_, _> = planned
+        .iter()
+        .filter_map(|it| Some((key(it)?, it)))
+        .collect();
     let keys: BTreeSet<_> = running.keys().chain(planned.keys()).copied().collect();
     let changes = keys.into_iter().filter_map(|key| {
         let (kind, name) = key;
@@ -182,7 +188,9 @@ struct Own<'a> {
 impl Own<'_> {
     fn has(&self, container: &str) -> bool {
         let numbered = || {
-            let rest = container.strip_prefix(self.project)?.strip_prefix(['-', '_'])?;
+            let rest = container
+                .strip_prefix(self.project)?
+                .strip_prefix(['-', '_'])?;
             let (_, number) = rest.rsplit_once(['-', '_'])?;
             number.parse::<u32>().ok()
         };
@@ -220,10 +228,13 @@ impl Own<'_> {
         };
         // Ports of an image are not known from files; what runs knows them.
         let unseen = planned.servers.is_empty() && report.is_doubtful(name);
-        let kept = running.servers.iter().filter(|it| match self.has(&it.container) {
-            true => unseen && self.names.contains(it.container.as_str()),
-            false => true,
-        });
+        let kept = running
+            .servers
+            .iter()
+            .filter(|it| match self.has(&it.container) {
+                true => unseen && self.names.contains(it.container.as_str()),
+                false => true,
+            });
         let all: Vec<&wire::Server> = kept.chain(&planned.servers).collect();
         fields(then, Some(servers(all.into_iter())))
     }
@@ -246,7 +257,10 @@ fn fields(resource: &Resource, servers_are: Option<String>) -> BTreeMap<&'static
         }
         Some(Spec::Service(it)) => BTreeMap::from([
             ("passHostHeader", it.pass_host_header.to_string()),
-            ("servers", servers_are.unwrap_or_else(|| servers(it.servers.iter()))),
+            (
+                "servers",
+                servers_are.unwrap_or_else(|| servers(it.servers.iter())),
+            ),
         ]),
         None => BTreeMap::new(),
     }
@@ -255,7 +269,11 @@ fn fields(resource: &Resource, servers_are: Option<String>) -> BTreeMap<&'static
 fn servers<'a>(servers: impl Iterator<Item = &'a wire::Server>) -> String {
     let mut each: Vec<String> = servers
         .map(|server| {
-            let scheme = server.scheme().as_str_name().trim_start_matches("SCHEME_").to_lowercase();
+            let scheme = server
+                .scheme()
+                .as_str_name()
+                .trim_start_matches("SCHEME_")
+                .to_lowercase();
             let port = server.address.rsplit(':').next().unwrap_or_default();
             let weight = match server.weight {
                 0 | 1 => String::new(),
@@ -265,7 +283,11 @@ fn servers<'a>(servers: impl Iterator<Item = &'a wire::Server>) -> String {
         })
         .collect();
     each.sort();
-    if each.is_empty() { "none".to_owned() } else { each.join(", ") }
+    if each.is_empty() {
+        "none".to_owned()
+    } else {
+        each.join(", ")
+    }
 }
 
 impl Changes {
@@ -307,7 +329,7 @@ impl Changes {
             0 => "nothing would change".to_owned(),
             number => text::count(number, "change"),
         };
-        out + &format!("{changes} to version {}\n", self.version)
+        out + &format!("{changes} in version {}\n", self.version)
     }
 
     fn json(&self) -> String {
@@ -320,7 +342,10 @@ impl Changes {
             let fields: Map<String, Value> = it
                 .fields()
                 .map(|(field, before, after)| {
-                    (field.to_owned(), json!({ "before": before, "after": after }))
+                    (
+                        field.to_owned(),
+                        json!({ "before": before, "after": after }),
+                    )
                 })
                 .collect();
             json!({ "change": what, "kind": it.kind, "name": it.name, "fields": fields })
@@ -339,8 +364,16 @@ impl Change {
         let names = [&self.before, &self.after].into_iter().flatten();
         let names: BTreeSet<&'static str> = names.flat_map(BTreeMap::keys).copied().collect();
         names.into_iter().filter_map(|name| {
-            let before = self.before.as_ref().and_then(|it| it.get(name)).map(String::as_str);
-            let after = self.after.as_ref().and_then(|it| it.get(name)).map(String::as_str);
+            let before = self
+                .before
+                .as_ref()
+                .and_then(|it| it.get(name))
+                .map(String::as_str);
+            let after = self
+                .after
+                .as_ref()
+                .and_then(|it| it.get(name))
+                .map(String::as_str);
             (before != after).then_some((name, before, after))
         })
     }

@@ -44,7 +44,12 @@ impl Finding {
         diagnostic: Diagnostic,
     ) -> Self {
         let place = service.map(|service| service.place);
-        Self::new(project, place, service.map(|it| it.name.clone()), diagnostic)
+        Self::new(
+            project,
+            place,
+            service.map(|it| it.name.clone()),
+            diagnostic,
+        )
     }
 
     fn new(
@@ -72,14 +77,21 @@ pub(super) fn of_files(project: &Project, guests: &Guests, compiled: &Compiled) 
     let mut told = BTreeSet::new();
     for diagnostic in compiled.diagnostics.iter().map(|it| &it.diagnostic) {
         let container = diagnostic.container.as_deref().unwrap_or_default();
-        let service = guests.service(container).and_then(|at| project.services.get(at));
+        let service = guests
+            .service(container)
+            .and_then(|at| project.services.get(at));
         // Replicas have the same labels: once is enough.
         let unnamed = match service {
             Some(service) => diagnostic.message.replace(container, &service.name),
             None => diagnostic.message.clone(),
         };
         let name = service.map(|it| it.name.as_str());
-        if !told.insert((name, diagnostic.label.as_deref(), &diagnostic.object, unnamed)) {
+        if !told.insert((
+            name,
+            diagnostic.label.as_deref(),
+            &diagnostic.object,
+            unnamed,
+        )) {
             continue;
         }
         let place = place(project, service, diagnostic.label.as_deref());

@@ -23,7 +23,10 @@ pub(super) fn report(report: &Report) -> String {
         .map(|(name, options)| (name.clone(), json!({ "address": options.address })))
         .collect();
     out.insert("entryPoints".to_owned(), entry_points.into());
-    out.insert("diagnostics".to_owned(), report.findings.iter().map(finding).collect());
+    out.insert(
+        "diagnostics".to_owned(),
+        report.findings.iter().map(finding).collect(),
+    );
     print(&Value::Object(out))
 }
 
@@ -40,12 +43,21 @@ pub(super) fn finding(finding: &Finding) -> Value {
         }
     };
     put("severity", Some(severity.into()));
-    put("file", finding.file.as_ref().map(|file| file.display().to_string().into()));
+    put(
+        "file",
+        finding
+            .file
+            .as_ref()
+            .map(|file| file.display().to_string().into()),
+    );
     put("line", finding.line().map(Into::into));
     put("service", finding.service.clone().map(Into::into));
     put("container", diagnostic.container.clone().map(Into::into));
     put("label", diagnostic.label.clone().map(Into::into));
-    put("object", diagnostic.object.as_ref().map(|id| id.to_string().into()));
+    put(
+        "object",
+        diagnostic.object.as_ref().map(|id| id.to_string().into()),
+    );
     put("message", Some(diagnostic.message.clone().into()));
     put("suggestion", Some(diagnostic.suggestion.clone().into()));
     Value::Object(out)

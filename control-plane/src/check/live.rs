@@ -31,8 +31,12 @@ pub enum LiveError {
 /// # Errors
 /// If a flag cannot be used, or the engine does not answer.
 pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
-    let named = flags.iter().any(|flag| flag.to_lowercase().contains("entrypoints."));
-    let all = ["--providers.docker".to_owned()].into_iter().chain(flags.iter().cloned());
+    let named = flags
+        .iter()
+        .any(|flag| flag.to_lowercase().contains("entrypoints."));
+    let all = ["--providers.docker".to_owned()]
+        .into_iter()
+        .chain(flags.iter().cloned());
     let config = StaticConfig::parse(all)?;
     let mut options = config.docker.clone().unwrap_or_default();
     options.watch = false;
@@ -60,7 +64,11 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
         containers: containers.len(),
         findings,
         entry_points: entrypoint::served(&config),
-        entry_points_from: if named { Origin::Flags } else { Origin::Default },
+        entry_points_from: if named {
+            Origin::Flags
+        } else {
+            Origin::Default
+        },
         project: String::new(),
         guests: Guests::default(),
         compiled,

@@ -129,6 +129,8 @@ impl Report {
 
     fn count(&self, severity: Severity) -> usize {
         let found = self.findings.iter();
-        found.filter(|it| it.diagnostic.severity == severity).count()
+        found
+            .filter(|it| it.diagnostic.severity == severity)
+            .count()
     }
 }

@@ -50,7 +50,7 @@ pub struct DiffOptions {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Files {
     /// Compose files; later ones are merged over earlier ones
-    #[arg(value_name = "FILE", required_unless_present = "docker")]
+    #[arg(value_name = "FILE")]
     pub paths: Vec<PathBuf>,
     /// Name of the project, as in `docker compose --project-name`
     #[arg(short, long = "project-name", value_name = "NAME")]

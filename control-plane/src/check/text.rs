@@ -12,19 +12,35 @@ pub(super) fn report(report: &Report) -> String {
         out.push('\n');
     }
     let entry_points = report.entry_points.iter();
-    let entry_points: Vec<_> =
-        entry_points.map(|(name, options)| format!("{name} {}", options.address)).collect();
+    let entry_points: Vec<_> = entry_points
+        .map(|(name, options)| format!("{name} {}", options.address))
+        .collect();
     let entry_points = if entry_points.is_empty() {
         "none".to_owned()
     } else {
         entry_points.join(", ")
     };
-    out.push_str(&format!("entry points: {entry_points} ({})\n", report.entry_points_from));
+    out.push_str(&format!(
+        "entry points: {entry_points} ({})\n",
+        report.entry_points_from
+    ));
     let compiled = &report.compiled;
-    section(&mut out, "routers", compiled.routers.iter().map(|(name, it)| router(name, it)));
-    section(&mut out, "services", compiled.services.iter().map(|(name, it)| service(name, it)));
+    section(
+        &mut out,
+        "routers",
+        compiled.routers.iter().map(|(name, it)| router(name, it)),
+    );
+    section(
+        &mut out,
+        "services",
+        compiled.services.iter().map(|(name, it)| service(name, it)),
+    );
     let middlewares = compiled.middlewares.iter();
-    section(&mut out, "middlewares", middlewares.map(|(name, it)| middleware(name, it)));
+    section(
+        &mut out,
+        "middlewares",
+        middlewares.map(|(name, it)| middleware(name, it)),
+    );
     out.push_str(&format!(
         "\n{}, {}, {}\n",
         count(report.containers, "container"),
@@ -44,11 +60,20 @@ pub(super) fn finding(finding: &Finding) -> String {
     let mut out = String::new();
     match (&finding.file, finding.line()) {
         (Some(file), Some(line)) => out.push_str(&format!("{}:{line}: ", file.display())),
-        _ => out.push_str(&diagnostic.container.as_deref().map(|it| format!("{it}: ")).unwrap_or_default()),
+        _ => out.push_str(
+            &diagnostic
+                .container
+                .as_deref()
+                .map(|it| format!("{it}: "))
+                .unwrap_or_default(),
+        ),
     }
     out.push_str(&format!("{severity}: {}\n", diagnostic.message));
     let about = [
-        finding.service.as_ref().map(|name| format!("service {name}")),
+        finding
+            .service
+            .as_ref()
+            .map(|name| format!("service {name}")),
         diagnostic.label.as_ref().map(|key| format!("label {key}")),
         diagnostic.object.as_ref().map(|id| id.to_string()),
     ];

@@ -37,8 +37,11 @@ pub(super) fn find(routers: &[Served]) -> Vec<Shadowed<'_>> {
         .map(|router| (router, possible(&router.matcher)))
         .collect();
     order.sort_by_key(|(router, _)| (std::cmp::Reverse(router.priority), &router.name));
-    let entry_points: BTreeSet<&str> =
-        routers.iter().flat_map(|it| &it.entry_points).map(String::as_str).collect();
+    let entry_points: BTreeSet<&str> = routers
+        .iter()
+        .flat_map(|it| &it.entry_points)
+        .map(String::as_str)
+        .collect();
     let mut found: HashMap<usize, Shadowed<'_>> = HashMap::new();
     for entry_point in entry_points {
         let mut index = Index::default();
@@ -46,8 +49,10 @@ pub(super) fn find(routers: &[Served]) -> Vec<Shadowed<'_>> {
             if !router.entry_points.iter().any(|it| it == entry_point) {
                 continue;
             }
-            let each: Option<Vec<usize>> =
-                alternatives.iter().map(|it| index.first_that_covers(it)).collect();
+            let each: Option<Vec<usize>> = alternatives
+                .iter()
+                .map(|it| index.first_that_covers(it))
+                .collect();
             if let Some(by) = each.filter(|by| !by.is_empty()) {
                 let shadowed = found.entry(at).or_insert_with(|| Shadowed {
                     router,
@@ -57,9 +62,9 @@ pub(super) fn find(routers: &[Served]) -> Vec<Shadowed<'_>> {
                 shadowed.entry_points.push(entry_point);
                 for by in by.into_iter().collect::<BTreeSet<_>>() {
                     let by = order.get(by).map(|(router, _)| *router);
-                    shadowed.by.extend(by.filter(|by| {
-                        shadowed.by.iter().all(|known| known.name != by.name)
-                    }));
+                    shadowed.by.extend(
+                        by.filter(|by| shadowed.by.iter().all(|known| known.name != by.name)),
+                    );
                 }
             }
             for alternative in alternatives {
@@ -104,13 +109,17 @@ impl<'a> Index<'a> {
 
     /// The place of the first router that takes all that `alternative` takes.
     fn first_that_covers(&self, alternative: &Alternative<'_>) -> Option<usize> {
-        let hosts = alternative.hosts().filter_map(|host| self.by_host.get(host));
+        let hosts = alternative
+            .hosts()
+            .filter_map(|host| self.by_host.get(host));
         let starts = alternative.paths().flat_map(|path| {
             let ends = path.char_indices().map(|(at, _)| at).chain([path.len()]);
             ends.filter_map(move |end| path.get(..end))
         });
         let root = (alternative.paths().next().is_none()).then_some("/");
-        let paths = starts.chain(root).filter_map(|start| self.by_path.get(start));
+        let paths = starts
+            .chain(root)
+            .filter_map(|start| self.by_path.get(start));
         hosts
             .chain(paths)
             .flatten()

@@ -81,8 +81,14 @@ fn container(project: &Project, service: &Service, name: &str) -> Container {
         .iter()
         .map(|(key, (value, _))| (key.clone(), value.clone()))
         .collect();
-    labels.insert("com.docker.compose.project".to_owned(), project.name.clone());
-    labels.insert("com.docker.compose.service".to_owned(), service.name.clone());
+    labels.insert(
+        "com.docker.compose.project".to_owned(),
+        project.name.clone(),
+    );
+    labels.insert(
+        "com.docker.compose.service".to_owned(),
+        service.name.clone(),
+    );
     let mut container = Container::new(name, name, labels);
     container.network_mode = match service.network_mode.split_once(':') {
         Some(("service", other)) => {

@@ -56,8 +56,15 @@ mod tests {
         let outside = |name: &str| (name == "OUT").then(|| "out".to_owned());
         let read = read(text, &outside);
         let expected = [
-            ("A", "1"), ("A2", "11"), ("B", "two words"), ("C", "$A #"), ("D", "1x"),
-            ("E", ""), ("F", "a#b"), ("G", ""), ("H", "out1"),
+            ("A", "1"),
+            ("A2", "11"),
+            ("B", "two words"),
+            ("C", "$A #"),
+            ("D", "1x"),
+            ("E", ""),
+            ("F", "a#b"),
+            ("G", ""),
+            ("H", "out1"),
         ];
         let expected = expected.map(|(k, v)| (k.to_owned(), v.to_owned()));
         assert_eq!(read, BTreeMap::from(expected));

@@ -21,7 +21,11 @@ fn is_router(service: &Service) -> bool {
 }
 
 fn of(service: &Service) -> Vec<String> {
-    let mut words = service.command.iter().map(|word| word.trim().to_owned()).peekable();
+    let mut words = service
+        .command
+        .iter()
+        .map(|word| word.trim().to_owned())
+        .peekable();
     words.next_if(|word| !word.starts_with('-'));
     words.filter(|word| !word.is_empty()).collect()
 }

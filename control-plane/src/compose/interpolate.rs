@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn every_form_is_filled_in_as_compose_does() {
         let rows = [
-            ("x${A}y$A.z", "xay" , "a.z"),
+            ("x${A}y$A.z", "xay", "a.z"),
             ("${A:-d}", "a", ""),
             ("${EMPTY:-d}", "d", ""),
             ("${EMPTY-d}", "", ""),
@@ -184,13 +184,19 @@ mod tests {
 
     #[test]
     fn a_variable_without_a_value_is_empty_and_named() {
-        assert_eq!(run("a${NONE}b$NONE2"), (Ok("ab".into()), vec!["NONE".into(), "NONE2".into()]));
+        assert_eq!(
+            run("a${NONE}b$NONE2"),
+            (Ok("ab".into()), vec!["NONE".into(), "NONE2".into()])
+        );
     }
 
     #[test]
     fn mistakes_are_told() {
         for (text, part) in [
-            ("${NONE:?set it}", "NONE is required but has no value: set it"),
+            (
+                "${NONE:?set it}",
+                "NONE is required but has no value: set it",
+            ),
             ("${EMPTY:?}", "EMPTY is required but has no value"),
             ("${A", "form of a variable"),
             ("${}", "form of a variable"),

@@ -114,7 +114,11 @@ impl Loader<'_> {
             let variables = |name: &str| self.variable(name);
             self.name = interpolate(name, &variables, &mut Vec::new()).ok();
         }
-        for entry in root.field("networks").map(Node::entries).unwrap_or_default() {
+        for entry in root
+            .field("networks")
+            .map(Node::entries)
+            .unwrap_or_default()
+        {
             let mut entry = entry.clone();
             self.fill(&mut entry.node, "");
             merge_into(&mut self.networks, entry);
@@ -250,8 +254,8 @@ impl Loader<'_> {
                 ));
                 None
             }
-            Err(problem) => {
-                self.tell(problem);
+            Err(error) => {
+                self.tell(Problem::error(error.place, error.message, error.suggestion));
                 None
             }
         }
@@ -317,9 +321,8 @@ impl Loader<'_> {
 
     /// A service that others extend is filled in more than once.
     fn tell(&mut self, problem: Problem) {
-        let known = |it: &Problem| {
-            (it.place, &it.diagnostic) == (problem.place, &problem.diagnostic)
-        };
+        let known =
+            |it: &Problem| (it.place, &it.diagnostic) == (problem.place, &problem.diagnostic);
         if !self.project.problems.iter().any(known) {
             self.project.problems.push(problem);
         }

@@ -121,11 +121,17 @@ mod tests {
             Value::Null => "~".to_owned(),
             Value::Scalar(text) => text.clone(),
             Value::List(items) => {
-                format!("[{}]", items.iter().map(print).collect::<Vec<_>>().join(", "))
+                format!(
+                    "[{}]",
+                    items.iter().map(print).collect::<Vec<_>>().join(", ")
+                )
             }
             Value::Map(entries) => {
                 let entry = |it: &Entry| format!("{}: {}", it.key, print(&it.node));
-                format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+                format!(
+                    "{{{}}}",
+                    entries.iter().map(entry).collect::<Vec<_>>().join(", ")
+                )
             }
         }
     }
@@ -134,13 +140,32 @@ mod tests {
     fn a_later_file_is_merged_over_an_earlier_one_as_compose_does() {
         let rows = [
             ("image: a", "image: b", "{image: b}"),
-            ("labels: [a=1, b=2]", "labels: {b: 3, c: }", "{labels: {a: 1, b: 3, c: ~}}"),
-            ("labels: {a: 1}", "labels: [a=2=3, flag]", "{labels: {a: 2=3, flag: }}"),
-            ("ports: ['80', '81']", "ports: ['81', '82']", "{ports: [80, 81, 82]}"),
-            ("networks: [a]", "networks: {b: {aliases: [x]}}", "{networks: {a: ~, b: {aliases: [x]}}}"),
+            (
+                "labels: [a=1, b=2]",
+                "labels: {b: 3, c: }",
+                "{labels: {a: 1, b: 3, c: ~}}",
+            ),
+            (
+                "labels: {a: 1}",
+                "labels: [a=2=3, flag]",
+                "{labels: {a: 2=3, flag: }}",
+            ),
+            (
+                "ports: ['80', '81']",
+                "ports: ['81', '82']",
+                "{ports: [80, 81, 82]}",
+            ),
+            (
+                "networks: [a]",
+                "networks: {b: {aliases: [x]}}",
+                "{networks: {a: ~, b: {aliases: [x]}}}",
+            ),
             ("command: [a, b]", "command: [c]", "{command: [c]}"),
-            ("deploy: {replicas: 2, labels: [a=1]}", "deploy: {labels: [b=2]}",
-             "{deploy: {replicas: 2, labels: {a: 1, b: 2}}}"),
+            (
+                "deploy: {replicas: 2, labels: [a=1]}",
+                "deploy: {labels: [b=2]}",
+                "{deploy: {replicas: 2, labels: {a: 1, b: 2}}}",
+            ),
             ("ports: [80]", "ports: !override [81]", "{ports: [81]}"),
             ("ports: [80]\nimage: a", "ports: !reset []", "{image: a}"),
             ("image: a", "image:", "{image: a}"),
@@ -151,7 +176,11 @@ mod tests {
                 normalize(&mut node);
                 node
             };
-            assert_eq!(print(&service(read(base), read(over))), expected, "{base} + {over}");
+            assert_eq!(
+                print(&service(read(base), read(over))),
+                expected,
+                "{base} + {over}"
+            );
         }
     }
 
@@ -169,12 +198,12 @@ mod tests {
             let below = format!("*a{}, ", at - 1).repeat(8);
             text.push_str(&format!("a{at}: &a{at} [{below}]\n"));
         }
-        let problem = yaml::read(0, &text).unwrap_err();
-        assert_eq!(problem.diagnostic.message, "the file is too large");
-        let problem = yaml::read(0, &"[".repeat(100)).unwrap_err();
-        assert_eq!(problem.diagnostic.message, "the file is nested too deeply");
-        let problem = yaml::read(0, "a: 1\nb: 2\na: 3").unwrap_err();
-        assert_eq!(problem.diagnostic.message, "key a is there twice");
-        assert_eq!(problem.place.unwrap().line, 3);
+        let error = yaml::read(0, &text).unwrap_err();
+        assert_eq!(error.message, "the file is too large");
+        let error = yaml::read(0, &"[".repeat(100)).unwrap_err();
+        assert_eq!(error.message, "the file is nested too deeply");
+        let error = yaml::read(0, "a: 1\nb: 2\na: 3").unwrap_err();
+        assert_eq!(error.message, "key a is there twice");
+        assert_eq!(error.place.line, 3);
     }
 }

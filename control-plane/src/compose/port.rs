@@ -71,7 +71,9 @@ fn long(item: &Node) -> Option<Vec<Port>> {
     };
     let address = item.field("host_ip").and_then(Node::text);
     let host = item.field("published").and_then(Node::text);
-    let host = host.and_then(range).and_then(|hosts| hosts.first().copied());
+    let host = host
+        .and_then(range)
+        .and_then(|hosts| hosts.first().copied());
     Some(vec![Port {
         private: target,
         protocol,
@@ -129,7 +131,10 @@ mod tests {
             ("'[::1]:8080:80'", "::1 8080 80/Tcp"),
             ("'127.0.0.1::80'", "80/Tcp"),
             ("'3000-3002:80-82'", "3000 80/Tcp, 3001 81/Tcp, 3002 82/Tcp"),
-            ("{target: 80, published: '8080', host_ip: 10.0.0.1}", "10.0.0.1 8080 80/Tcp"),
+            (
+                "{target: 80, published: '8080', host_ip: 10.0.0.1}",
+                "10.0.0.1 8080 80/Tcp",
+            ),
             ("{target: 53, protocol: udp}", "53/Udp"),
             ("'80:web'", "none"),
             ("'0'", "none"),

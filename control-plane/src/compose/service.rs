@@ -31,7 +31,10 @@ pub(super) fn read(entry: &Entry, networks: &[Entry], project: &mut Project) {
     if service.container_name.is_some() && service.replicas > 1 {
         reader.error(
             entry.place,
-            format!("service {} has a container_name and more than one replica", entry.key),
+            format!(
+                "service {} has a container_name and more than one replica",
+                entry.key
+            ),
             "remove container_name: Compose refuses to start two containers of one name",
         );
         service.replicas = 1;
@@ -72,18 +75,30 @@ impl Reader<'_> {
         }
         if let Some(field) = field.filter(|it| it.text().is_some()) {
             let advice = "write a map, or a list of `key=value`";
-            self.error(field.place, "labels are neither a list nor a map".to_owned(), advice);
+            self.error(
+                field.place,
+                "labels are neither a list nor a map".to_owned(),
+                advice,
+            );
         }
         if let Some(field) = node.field("label_file") {
             self.warning(
                 field.place,
-                format!("the labels of service {} in label_file are not read", self.name),
+                format!(
+                    "the labels of service {} in label_file are not read",
+                    self.name
+                ),
                 "write them under labels to have them checked",
             );
         }
         let deploy = node.field("deploy").and_then(|it| it.field("labels"));
         let routing = |it: &&Entry| it.key.to_ascii_lowercase().starts_with("traefik.");
-        if let Some(entry) = deploy.map(Node::entries).unwrap_or_default().iter().find(routing) {
+        if let Some(entry) = deploy
+            .map(Node::entries)
+            .unwrap_or_default()
+            .iter()
+            .find(routing)
+        {
             self.warning(
                 entry.place,
                 format!(
@@ -101,7 +116,10 @@ impl Reader<'_> {
         if node.field("network_mode").and_then(Node::text).is_some() {
             return Vec::new();
         }
-        let used = node.field("networks").map(Node::entries).unwrap_or_default();
+        let used = node
+            .field("networks")
+            .map(Node::entries)
+            .unwrap_or_default();
         let mut names: Vec<String> = Vec::new();
         for entry in used {
             let known = declared.iter().find(|it| it.key == entry.key);
@@ -127,7 +145,10 @@ impl Reader<'_> {
     fn ports(&mut self, node: &Node) -> Vec<super::Port> {
         let mut ports = Vec::new();
         for (field, read) in [
-            ("ports", port::published as fn(&Node) -> Option<Vec<super::Port>>),
+            (
+                "ports",
+                port::published as fn(&Node) -> Option<Vec<super::Port>>,
+            ),
             ("expose", port::exposed),
         ] {
             for item in node.field(field).map(Node::items).unwrap_or_default() {
@@ -153,7 +174,10 @@ impl Reader<'_> {
         match count {
             Some(count) if count <= MAX_REPLICAS => count,
             Some(_) => {
-                let message = format!("only {MAX_REPLICAS} replicas of {} are looked at", self.name);
+                let message = format!(
+                    "only {MAX_REPLICAS} replicas of {} are looked at",
+                    self.name
+                );
                 self.warning(field.place, message, "use a smaller number to see them all");
                 MAX_REPLICAS
             }
@@ -166,11 +190,13 @@ impl Reader<'_> {
     }
 
     fn error(&mut self, place: Place, message: String, suggestion: &str) {
-        self.problems.push(Problem::error(place, message, suggestion).of(self.name));
+        self.problems
+            .push(Problem::error(place, message, suggestion).of(self.name));
     }
 
     fn warning(&mut self, place: Place, message: String, suggestion: &str) {
-        self.problems.push(Problem::warning(place, message, suggestion).of(self.name));
+        self.problems
+            .push(Problem::warning(place, message, suggestion).of(self.name));
     }
 }
 
@@ -227,6 +253,9 @@ mod tests {
     #[test]
     fn a_command_line_is_split_as_a_shell_does() {
         let line = " --a=1  \"--b=x y\" '--c=`$' --d=\\\" --e=\"\\\"\" '' ";
-        assert_eq!(split(line), ["--a=1", "--b=x y", "--c=`$", "--d=\"", "--e=\"", ""]);
+        assert_eq!(
+            split(line),
+            ["--a=1", "--b=x y", "--c=`$", "--d=\"", "--e=\"", ""]
+        );
     }
 }

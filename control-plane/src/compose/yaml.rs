@@ -8,8 +8,6 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::Problem;
-
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
 /// Most nodes, aliases counted with all they stand for.
@@ -22,6 +20,17 @@ pub(crate) struct Place {
     pub(crate) file: usize,
     /// Line, from 1.
     pub(crate) line: usize,
+}
+
+/// Why a text cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {}: {message}", .place.line)]
+pub(super) struct YamlError {
+    pub(super) place: Place,
+    /// What is wrong, without a full stop.
+    pub(super) message: String,
+    /// What would work, without a full stop.
+    pub(super) suggestion: &'static str,
 }
 
 /// A value and where it stands.
@@ -141,7 +150,7 @@ impl Node {
 }
 
 /// Reads the first document of a file; an empty one is an empty map.
-pub(super) fn read(file: usize, text: &str) -> Result<Node, Problem> {
+pub(super) fn read(file: usize, text: &str) -> Result<Node, YamlError> {
     let mut loader = Loader {
         open: Vec::new(),
         anchors: HashMap::new(),
@@ -154,11 +163,11 @@ pub(super) fn read(file: usize, text: &str) -> Result<Node, Problem> {
                 file,
                 line: error.marker().line(),
             };
-            Problem::error(
+            YamlError {
                 place,
-                format!("the file is not YAML: {}", error.info()),
-                "mend the file; docker compose config says the same",
-            )
+                message: format!("the file is not YAML: {}", error.info()),
+                suggestion: "mend the file; docker compose config says the same",
+            }
         })?;
         let place = Place {
             file,
@@ -192,7 +201,7 @@ struct Open {
 }
 
 impl Loader {
-    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
+    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), YamlError> {
         let mark = |tag: &Option<_>| tag.as_deref().map_or(Mark::None, mark);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -235,7 +244,7 @@ impl Loader {
         place: Place,
         anchor: usize,
         mark: Mark,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), YamlError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(refuse(place, "the file is nested too deeply"));
         }
@@ -251,7 +260,7 @@ impl Loader {
 
     /// A node is complete: it becomes part of what is open. `size` is what it
     /// adds to what was counted.
-    fn close(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), Problem> {
+    fn close(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), YamlError> {
         self.nodes = self.nodes.saturating_add(size);
         if self.nodes > MAX_NODES {
             return Err(refuse(node.place, "the file is too large"));
@@ -298,7 +307,7 @@ fn mark(tag: &saphyr_parser::Tag) -> Mark {
 }
 
 /// A key is a scalar; `1:` and `true:` are the texts they are written as.
-fn key(node: &Node) -> Result<String, Problem> {
+fn key(node: &Node) -> Result<String, YamlError> {
     match &node.value {
         Value::Scalar(text) => Ok(text.clone()),
         Value::Null => Ok("null".to_owned()),
@@ -322,14 +331,18 @@ fn fold(entries: &mut Vec<Entry>, from: &Node) {
     }
 }
 
-fn twice(key: &str, place: Place) -> Problem {
-    Problem::error(
+fn twice(key: &str, place: Place) -> YamlError {
+    YamlError {
         place,
-        format!("key {key} is there twice"),
-        "remove one of them; Compose refuses the file",
-    )
+        message: format!("key {key} is there twice"),
+        suggestion: "remove one of them; Compose refuses the file",
+    }
 }
 
-fn refuse(place: Place, message: &str) -> Problem {
-    Problem::error(place, message, "write it more simply")
+fn refuse(place: Place, message: &str) -> YamlError {
+    YamlError {
+        place,
+        message: message.to_owned(),
+        suggestion: "write it more simply",
+    }
 }

@@ -62,8 +62,8 @@ fn expand(matcher: &Matcher, negated: bool) -> Option<Vec<Alternative<'_>>> {
 }
 
 fn checked(all: Vec<Alternative<'_>>) -> Option<Vec<Alternative<'_>>> {
-    let fits = all.len() <= MAX_ALTERNATIVES
-        && all.iter().all(|it| it.conditions.len() <= MAX_CONDITIONS);
+    let fits =
+        all.len() <= MAX_ALTERNATIVES && all.iter().all(|it| it.conditions.len() <= MAX_CONDITIONS);
     fits.then_some(all)
 }
 
@@ -194,9 +194,10 @@ fn always(leaf: &Matcher) -> bool {
 /// The host or wildcard `a` is within `b`.
 fn host_meets(a: &str, b: &str) -> bool {
     let (a, b) = (name(a), name(b));
-    let under = |rest: &str| a.split_once('.').is_some_and(|(first, tail)| {
-        !first.is_empty() && first != "*" && tail == rest
-    });
+    let under = |rest: &str| {
+        a.split_once('.')
+            .is_some_and(|(first, tail)| !first.is_empty() && first != "*" && tail == rest)
+    };
     a == b || b == "*" || b.strip_prefix("*.").is_some_and(under)
 }
 
@@ -217,24 +218,53 @@ mod tests {
     #[test]
     fn a_contradiction_is_seen_and_nothing_else() {
         for (rule, expected) in [
-            ("Host(`a.test`) && Host(`b.test`)", "Host(`a.test`) Host(`b.test`)"),
+            (
+                "Host(`a.test`) && Host(`b.test`)",
+                "Host(`a.test`) Host(`b.test`)",
+            ),
             ("Host(`a.test`) && Host(`*.test`)", ""),
-            ("Host(`a.b.test`) && Host(`*.test`)", "Host(`a.b.test`) Host(`*.test`)"),
-            ("Host(`a.test`) && HostRegexp(`^b`)", "Host(`a.test`) HostRegexp(`^b`)"),
+            (
+                "Host(`a.b.test`) && Host(`*.test`)",
+                "Host(`a.b.test`) Host(`*.test`)",
+            ),
+            (
+                "Host(`a.test`) && HostRegexp(`^b`)",
+                "Host(`a.test`) HostRegexp(`^b`)",
+            ),
             ("Host(`a.test`) && HostRegexp(`^[a-z]+`)", ""),
             ("Path(`/a`) && Path(`/b`)", "Path(`/a`) Path(`/b`)"),
             ("Path(`/a/x`) && PathPrefix(`/a`)", ""),
-            ("Path(`/b`) && PathPrefix(`/a`)", "Path(`/b`) PathPrefix(`/a`)"),
-            ("PathPrefix(`/a`) && PathPrefix(`/b`)", "PathPrefix(`/a`) PathPrefix(`/b`)"),
-            ("Method(`GET`) && Method(`POST`)", "Method(`GET`) Method(`POST`)"),
-            ("Host(`a.test`) && !Host(`a.test`)", "Host(`a.test`) !Host(`a.test`)"),
-            ("PathPrefix(`/a/b`) && !PathPrefix(`/a`)", "PathPrefix(`/a/b`) !PathPrefix(`/a`)"),
+            (
+                "Path(`/b`) && PathPrefix(`/a`)",
+                "Path(`/b`) PathPrefix(`/a`)",
+            ),
+            (
+                "PathPrefix(`/a`) && PathPrefix(`/b`)",
+                "PathPrefix(`/a`) PathPrefix(`/b`)",
+            ),
+            (
+                "Method(`GET`) && Method(`POST`)",
+                "Method(`GET`) Method(`POST`)",
+            ),
+            (
+                "Host(`a.test`) && !Host(`a.test`)",
+                "Host(`a.test`) !Host(`a.test`)",
+            ),
+            (
+                "PathPrefix(`/a/b`) && !PathPrefix(`/a`)",
+                "PathPrefix(`/a/b`) !PathPrefix(`/a`)",
+            ),
             ("PathPrefix(`/a`) && !PathPrefix(`/a/b`)", ""),
             ("Query(`a`, `1`) && Query(`a`, `2`)", ""),
-            ("!(Host(`a.test`) || !Host(`a.test`))", "!Host(`a.test`) Host(`a.test`)"),
+            (
+                "!(Host(`a.test`) || !Host(`a.test`))",
+                "!Host(`a.test`) Host(`a.test`)",
+            ),
         ] {
             let matcher = parse(rule).unwrap();
-            let [alternative] = &alternatives(&matcher).unwrap()[..] else { panic!("{rule}") };
+            let [alternative] = &alternatives(&matcher).unwrap()[..] else {
+                panic!("{rule}")
+            };
             let found = alternative.contradiction();
             let found = found.map(|(a, b)| format!("{a} {b}")).unwrap_or_default();
             assert_eq!(found, expected, "{rule}");

@@ -25,7 +25,10 @@ pub fn warnings(matcher: &Matcher) -> Vec<RuleWarning> {
 /// Parts of a rule that no request fulfils, or all of it.
 fn contradictions(matcher: &Matcher) -> Vec<RuleWarning> {
     let alternatives = alternatives(matcher).unwrap_or_default();
-    let mut pairs: Vec<_> = alternatives.iter().filter_map(Alternative::contradiction).collect();
+    let mut pairs: Vec<_> = alternatives
+        .iter()
+        .filter_map(Alternative::contradiction)
+        .collect();
     let all = pairs.len() == alternatives.len();
     pairs.dedup();
     let told = pairs.into_iter().map(|(a, b)| {

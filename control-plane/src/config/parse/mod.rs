@@ -10,6 +10,7 @@ use super::{
     API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LogFormat, LogLevel,
     LogOptions, ServersTransport, StaticConfig, address,
 };
+use crate::check::{CheckOptions, DiffOptions};
 use crate::model::Diagnostic;
 use crate::provider::docker::{Constraint, DefaultRule, DockerOptions, Endpoint};
 
@@ -36,10 +37,15 @@ pub(super) fn command(
         return Ok(Command::Help);
     }
     if args.next_if(|word| word == "check").is_some() {
-        return subcommand(args, |it| Command::Check(Box::new(it)));
+        return subcommand(args, |it: CheckOptions| {
+            let has_input = it.docker || !it.files.paths.is_empty();
+            has_input.then(|| Command::Check(Box::new(it)))
+        });
     }
     if args.next_if(|word| word == "diff").is_some() {
-        return subcommand(args, |it| Command::Diff(Box::new(it)));
+        return subcommand(args, |it: DiffOptions| {
+            (!it.files.paths.is_empty()).then(|| Command::Diff(Box::new(it)))
+        });
     }
     let healthcheck = args.next_if(|word| word == "healthcheck").is_some();
     let assignments = flag::assignments(args)?;
@@ -64,15 +70,17 @@ pub(super) fn command(
     }
 }
 
-/// Reads the words after a sub-command.
+/// Reads the words after a sub-command, of which no command is made without files.
 fn subcommand<T: clap::Parser>(
     args: impl Iterator<Item = String>,
-    command: impl Fn(T) -> Command,
+    command: impl Fn(T) -> Option<Command>,
 ) -> Result<Command, ConfigError> {
     // clap takes the first word for the name of the program.
     let words = ["fairway-control".to_owned()].into_iter().chain(args);
     match T::try_parse_from(words) {
-        Ok(options) => Ok(command(options)),
+        Ok(options) => command(options).ok_or_else(|| {
+            ConfigError::Subcommand("name at least one FILE; see --help".to_owned())
+        }),
         Err(error) if !error.use_stderr() => Ok(Command::Show(error.to_string())),
         Err(error) => {
             let text = error.to_string();

@@ -144,15 +144,13 @@ impl Build<'_, '_> {
         };
         let service = match &labels.service {
             Some(service) if !service.is_empty() => service.clone(),
-            _ => only(services).ok_or_else(|| {
-                Refusal {
-                    option: "service",
-                    message: format!(
-                        "router {name} names no service, and there are {}",
-                        list(services)
-                    ),
-                    suggestion: format!("name one with traefik.http.routers.{name}.service"),
-                }
+            _ => only(services).ok_or_else(|| Refusal {
+                option: "service",
+                message: format!(
+                    "router {name} names no service, and there are {}",
+                    list(services)
+                ),
+                suggestion: format!("name one with traefik.http.routers.{name}.service"),
             })?,
         };
         Ok(Router {
