@@ -84,21 +84,20 @@ fn possible(matcher: &Matcher) -> Vec<Alternative<'_>> {
     alternatives
 }
 
-/// Alternatives by what a request must have to fulfil them, with the place of
-/// their router.
+/// Alternatives by a host and a path that a request must have to fulfil them
+/// (empty: none), with the place of their router.
 #[derive(Default)]
 struct Index<'a> {
-    by_host: HashMap<&'a str, Vec<(usize, &'a Alternative<'a>)>>,
-    by_path: HashMap<&'a str, Vec<(usize, &'a Alternative<'a>)>>,
+    by_host_and_path: HashMap<(&'a str, &'a str), Vec<(usize, &'a Alternative<'a>)>>,
     general: Vec<(usize, &'a Alternative<'a>)>,
 }
 
 impl<'a> Index<'a> {
     fn insert(&mut self, at: usize, alternative: &'a Alternative<'a>) {
-        let list = if let Some(host) = alternative.hosts().next() {
-            self.by_host.entry(host).or_default()
-        } else if let Some(path) = alternative.paths().next() {
-            self.by_path.entry(path).or_default()
+        let host = alternative.hosts().next().unwrap_or_default();
+        let path = alternative.paths().next().unwrap_or_default();
+        let list = if !host.is_empty() || !path.is_empty() {
+            self.by_host_and_path.entry((host, path)).or_default()
         } else if self.general.len() < MAX_GENERAL {
             &mut self.general
         } else {
@@ -109,23 +108,107 @@ impl<'a> Index<'a> {
 
     /// The place of the first router that takes all that `alternative` takes.
     fn first_that_covers(&self, alternative: &Alternative<'_>) -> Option<usize> {
-        let hosts = alternative
-            .hosts()
-            .filter_map(|host| self.by_host.get(host));
-        let starts = alternative.paths().flat_map(|path| {
-            let ends = path.char_indices().map(|(at, _)| at).chain([path.len()]);
-            ends.filter_map(move |end| path.get(..end))
+        let hosts = alternative.hosts().chain([""]);
+        let keys = hosts.flat_map(|host| {
+            let starts = alternative.paths().flat_map(|path| {
+                let ends = path.char_indices().map(|(at, _)| at).chain([path.len()]);
+                ends.filter_map(move |end| path.get(..end))
+            });
+            // Every path starts with `/`.
+            starts.chain(["", "/"]).map(move |path| (host, path))
         });
-        let root = (alternative.paths().next().is_none()).then_some("/");
-        let paths = starts
-            .chain(root)
-            .filter_map(|start| self.by_path.get(start));
-        hosts
-            .chain(paths)
+        keys.filter_map(|key| self.by_host_and_path.get(&key))
             .flatten()
             .chain(&self.general)
             .filter(|(_, earlier)| earlier.covers(alternative))
             .map(|(at, _)| *at)
             .min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule;
+
+    /// Routers `a`, `b`, … with these priorities and rules, all on `web`.
+    fn routers(rows: &[(i64, &str)]) -> Vec<Served> {
+        let names = 'a'..='z';
+        let router = |(name, (priority, rule)): (char, &(i64, &str))| Served {
+            name: name.to_string(),
+            priority: *priority,
+            entry_points: vec!["web".to_owned()],
+            matcher: rule::parse(rule).unwrap(),
+        };
+        names.zip(rows).map(router).collect()
+    }
+
+    fn found(routers: &[Served]) -> String {
+        let lines = find(routers).into_iter().map(|it| {
+            let by: Vec<_> = it.by.iter().map(|by| by.name.as_str()).collect();
+            format!("{} by {}", it.router.name, by.join(" "))
+        });
+        lines.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn a_router_is_shadowed_only_by_what_takes_all_of_its_requests() {
+        let rows: &[(&[(i64, &str)], &str)] = &[
+            (
+                &[(2, "Host(`x`)"), (1, "Host(`x`) && Path(`/a`)")],
+                "b by a",
+            ),
+            (&[(1, "Host(`x`)"), (2, "Host(`x`) && Path(`/a`)")], ""),
+            (&[(2, "Host(`x`)"), (1, "Host(`y`)")], ""),
+            (&[(2, "PathPrefix(`/`)"), (1, "Host(`x`)")], "b by a"),
+            (&[(2, "Host(`*`)"), (1, "Path(`/a`)")], "b by a"),
+            (&[(2, "HostRegexp(`.+`)"), (1, "Host(`x`)")], "b by a"),
+            (&[(2, "Host(`*.x`)"), (1, "Host(`a.x`)")], "b by a"),
+            (&[(2, "Host(`*.x`)"), (1, "Host(`a.b.x`)")], ""),
+            (
+                &[(2, "PathPrefix(`/a`)"), (1, "Path(`/ab`) && Host(`x`)")],
+                "b by a",
+            ),
+            (&[(2, "PathPrefix(`/a/`)"), (1, "PathPrefix(`/a`)")], ""),
+            (&[(2, "Host(`x`) && Method(`GET`)"), (1, "Host(`x`)")], ""),
+            (
+                &[
+                    (2, "Host(`x`) && !Path(`/a`)"),
+                    (1, "Host(`x`) && Path(`/b`)"),
+                ],
+                "b by a",
+            ),
+            (
+                &[
+                    (2, "Host(`x`) && !Path(`/a`)"),
+                    (1, "Host(`x`) && Path(`/a`)"),
+                ],
+                "",
+            ),
+            (
+                &[
+                    (3, "Host(`x`)"),
+                    (2, "Host(`y`)"),
+                    (1, "Host(`x`) || Host(`y`)"),
+                ],
+                "c by a b",
+            ),
+            (&[(3, "Host(`x`)"), (1, "Host(`x`) || Host(`y`)")], ""),
+            (&[(1, "Host(`x`)"), (1, "Host(`x`)")], "b by a"),
+            (&[(2, "Host(`x`) && Host(`y`)"), (1, "Host(`x`)")], ""),
+            (&[(2, "Host(`x`)"), (1, "Host(`x`) && Host(`y`)")], ""),
+        ];
+        for (rows, expected) in rows {
+            assert_eq!(found(&routers(rows)), *expected, "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn entry_points_are_looked_at_one_by_one() {
+        let mut routers = routers(&[(2, "Host(`x`)"), (1, "Host(`x`)")]);
+        routers[1].entry_points = vec!["internal".to_owned()];
+        assert_eq!(found(&routers), "");
+        routers[1].entry_points.push("web".to_owned());
+        assert_eq!(find(&routers)[0].entry_points, ["web"]);
     }
 }
