@@ -52,7 +52,12 @@ test: images nextest grpc-clients ## Run every test, those on the real Docker En
 test-docker: images nextest ## Run only the tests on the real Docker Engine
 	cargo nextest run -p fairway-tests --locked --test docker
 
+# Where they are missing, from Debian's packages.
+BENCH_TOOLS := haproxy nginx wrk taskset
+
 bench: ## Compare the proxy with HAProxy and nginx on loopback
+	@for tool in $(BENCH_TOOLS); do command -v $$tool >/dev/null || \
+		{ apt-get install -y --no-install-recommends haproxy nginx-light wrk util-linux; exit; }; done
 	cargo run --release --locked -p fairway-tests --bin bench
 
 fmt: ## Format the code

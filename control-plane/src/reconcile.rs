@@ -42,7 +42,10 @@ impl Reconciler {
     pub async fn run(mut self) {
         loop {
             let spoken = self.providers.iter_mut().map(|(name, provider)| {
-                provider.borrow_and_update().clone().map(|state| (name.clone(), state))
+                provider
+                    .borrow_and_update()
+                    .clone()
+                    .map(|state| (name.clone(), state))
             });
             if let Some(states) = spoken.collect::<Option<BTreeMap<_, _>>>() {
                 self.publish(&states);
@@ -65,7 +68,11 @@ impl Reconciler {
         let resources = std::mem::take(&mut compiled.resources);
         let next = Snapshot::following(previous.as_deref(), resources);
         self.log_findings(&compiled.diagnostics);
-        let counts = (compiled.routers.len(), compiled.services.len(), compiled.diagnostics.len());
+        let counts = (
+            compiled.routers.len(),
+            compiled.services.len(),
+            compiled.diagnostics.len(),
+        );
         self.compiled.send_replace(Some(Arc::new(compiled)));
         if previous.is_some_and(|previous| previous.version() == next.version()) {
             debug!(version = %next.version(), "nothing changed for the proxies");
@@ -83,21 +90,32 @@ impl Reconciler {
     fn log_findings(&self, findings: &[Finding]) {
         let before = self.compiled.borrow().clone();
         let known = |finding: &Finding| {
-            before.as_ref().is_some_and(|before| before.diagnostics.contains(finding))
+            before
+                .as_ref()
+                .is_some_and(|before| before.diagnostics.contains(finding))
         };
         for finding in findings.iter().filter(|finding| !known(finding)) {
-            let Finding { provider, diagnostic } = finding;
+            let Finding {
+                provider,
+                diagnostic,
+            } = finding;
             let severity = match diagnostic.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
             warn!(
-                provider, severity,
+                provider,
+                severity,
                 container = diagnostic.container.as_deref().unwrap_or_default(),
                 label = diagnostic.label.as_deref().unwrap_or_default(),
-                object = diagnostic.object.as_ref().map(ToString::to_string).unwrap_or_default(),
+                object = diagnostic
+                    .object
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
                 suggestion = diagnostic.suggestion,
-                "{}", diagnostic.message
+                "{}",
+                diagnostic.message
             );
         }
     }
@@ -105,12 +123,138 @@ impl Reconciler {
     /// Waits for any provider to speak; `false` when the process is ending:
     /// providers keep their end of the channel for as long as it lives.
     async fn changed(&mut self) -> bool {
-        let waits = self.providers.values_mut().map(|provider| Box::pin(provider.changed()));
+        let waits = self
+            .providers
+            .values_mut()
+            .map(|provider| Box::pin(provider.changed()));
         let waits: Vec<_> = waits.collect();
         if waits.is_empty() {
             // Without a provider there is one configuration: the entry points.
             return false;
         }
         select_all(waits).await.0.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::model::{Diagnostic, ObjectId};
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Log {
+        fn take(&self) -> String {
+            let bytes = std::mem::take(&mut *self.0.lock().expect("nobody panicked"));
+            String::from_utf8(bytes).expect("text")
+        }
+    }
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("nobody panicked").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn reconciler() -> Reconciler {
+        let entry = EntryPointOptions {
+            address: ":80".into(),
+            ..EntryPointOptions::default()
+        };
+        Reconciler {
+            entry_points: BTreeMap::from([("http".to_owned(), entry)]),
+            closed_entry_points: BTreeMap::new(),
+            servers_transport: ServersTransport::default(),
+            providers: BTreeMap::new(),
+            compiled: watch::Sender::new(None),
+            snapshot: watch::Sender::new(None),
+        }
+    }
+
+    fn state(diagnostics: Vec<Diagnostic>) -> BTreeMap<String, Arc<ProviderState>> {
+        let state = ProviderState {
+            diagnostics,
+            ..ProviderState::default()
+        };
+        BTreeMap::from([("docker".to_owned(), Arc::new(state))])
+    }
+
+    fn diagnostic(container: &str) -> Diagnostic {
+        Diagnostic::error("option rul is unknown", "did you mean rule?")
+            .container(container)
+            .label("traefik.http.routers.web.rul")
+            .object(ObjectId::router("web"))
+    }
+
+    #[test]
+    fn a_finding_is_logged_once_with_all_that_helps_to_mend_it() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let reconciler = reconciler();
+            reconciler.publish(&state(vec![diagnostic("shop-1")]));
+            let first = log.take();
+            for part in [
+                "WARN",
+                "option rul is unknown",
+                "container=\"shop-1\"",
+                "label=\"traefik.http.routers.web.rul\"",
+                "object=\"router web@docker\"",
+                "suggestion=\"did you mean rule?\"",
+                "severity=\"error\"",
+            ] {
+                assert!(first.contains(part), "no {part} in {first}");
+            }
+            reconciler.publish(&state(vec![diagnostic("shop-1"), diagnostic("shop-2")]));
+            let second = log.take();
+            assert!(
+                second.contains("shop-2") && !second.contains("shop-1"),
+                "{second}"
+            );
+        });
+    }
+
+    #[test]
+    fn the_same_content_is_not_published_twice() {
+        let reconciler = reconciler();
+        let mut published = reconciler.snapshot.subscribe();
+        reconciler.publish(&state(Vec::new()));
+        assert!(published.has_changed().expect("the sender lives"));
+        published.mark_unchanged();
+        reconciler.publish(&state(vec![diagnostic("shop-1")]));
+        assert!(!published.has_changed().expect("the sender lives"));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_published_before_every_provider_has_spoken() {
+        let (docker, docker_seen) = watch::channel(None);
+        let (file, file_seen) = watch::channel(None);
+        let mut reconciler = reconciler();
+        reconciler.providers = BTreeMap::from([
+            ("docker".to_owned(), docker_seen),
+            ("file".to_owned(), file_seen),
+        ]);
+        let mut published = reconciler.snapshot.subscribe();
+        let running = tokio::spawn(reconciler.run());
+        docker.send_replace(Some(Arc::default()));
+        tokio::task::yield_now().await;
+        assert!(published.borrow().is_none());
+        file.send_replace(Some(Arc::default()));
+        published.changed().await.expect("it runs");
+        assert!(published.borrow().is_some());
+        running.abort();
     }
 }

@@ -116,7 +116,10 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
     let mut tasks = JoinSet::new();
 
     let mut providers = BTreeMap::new();
-    let findings = ProviderState { diagnostics: config.warnings.clone(), ..Default::default() };
+    let findings = ProviderState {
+        diagnostics: config.warnings.clone(),
+        ..Default::default()
+    };
     let (static_findings, seen) = watch::channel(Some(Arc::new(findings)));
     providers.insert(STATIC_PROVIDER.to_owned(), seen);
     if let Some(options) = config.docker.clone() {
@@ -152,7 +155,13 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         tasks.spawn(serve_api(listener, api, stop.clone()));
     }
     info!(grpc = %grpc_address, api = ?api_address, "control plane started");
-    Ok(Running { grpc: grpc_address, api: api_address, terminating, stop, tasks })
+    Ok(Running {
+        grpc: grpc_address,
+        api: api_address,
+        terminating,
+        stop,
+        tasks,
+    })
 }
 
 /// Listens on `host:port`; no host means every address.
@@ -166,7 +175,11 @@ async fn bind(flag: &'static str, address: &str) -> Result<TcpListener, StartErr
         Err(_) if address.starts_with(':') => TcpListener::bind(format!("0.0.0.0{address}")).await,
         other => other,
     };
-    listener.map_err(|source| StartError::Bind { flag, address: address.to_owned(), source })
+    listener.map_err(|source| StartError::Bind {
+        flag,
+        address: address.to_owned(),
+        source,
+    })
 }
 
 /// Every gRPC service of the control plane.
@@ -182,8 +195,12 @@ async fn grpc_services(
     let inspection =
         InspectionService::new(inspection).max_encoding_message_size(MAX_MESSAGE_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<DiscoveryService<DiscoveryServer>>().await;
-    health.set_serving::<InspectionService<InspectionServer>>().await;
+    health
+        .set_serving::<DiscoveryService<DiscoveryServer>>()
+        .await;
+    health
+        .set_serving::<InspectionService<InspectionServer>>()
+        .await;
     // Old grpcurl asks v1alpha, new ones v1.
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -197,12 +214,18 @@ async fn grpc_services(
         .add_service(inspection)
         .add_service(health_service)
         .add_service(reflection().build_v1().map_err(StartError::Reflection)?)
-        .add_service(reflection().build_v1alpha().map_err(StartError::Reflection)?))
+        .add_service(
+            reflection()
+                .build_v1alpha()
+                .map_err(StartError::Reflection)?,
+        ))
 }
 
 async fn serve_grpc(listener: TcpListener, services: Router, stop: CancellationToken) {
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let served = services.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await;
+    let served = services
+        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+        .await;
     if let Err(error) = served {
         error!(%error, "gRPC server ended");
     }

@@ -1,5 +1,7 @@
 //! The process's own log, on standard error.
 
+use std::io::IsTerminal as _;
+
 use fairway_control::config::{LogFormat, LogOptions};
 use tracing_subscriber::EnvFilter;
 
@@ -11,6 +13,7 @@ pub(crate) fn start(options: LogOptions) {
         .unwrap_or_else(|_| EnvFilter::new(format!("warn,fairway_control={level}")));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match options.format {
         LogFormat::Common => lines.with_target(false).init(),

@@ -14,7 +14,10 @@ use fairway_proto::discovery::v1 as wire;
 use fairway_proto::discovery::v1::resource::Spec;
 
 fn declared<T>(value: T) -> Declared<T> {
-    Declared { value, containers: vec!["web-1".into()] }
+    Declared {
+        value,
+        containers: vec!["web-1".into()],
+    }
 }
 
 fn router(rule: &str, middlewares: &[&str], service: &str) -> Declared<Router> {
@@ -36,7 +39,11 @@ fn service() -> Declared<Service> {
         weight: 1,
         container: "web-1".into(),
     };
-    declared(Service { servers: vec![server], pass_host_header: true, unavailable: None })
+    declared(Service {
+        servers: vec![server],
+        pass_host_header: true,
+        unavailable: None,
+    })
 }
 
 fn chain(parts: &[&str]) -> Declared<Middleware> {
@@ -45,7 +52,9 @@ fn chain(parts: &[&str]) -> Declared<Middleware> {
 }
 
 fn prefix(prefix: &str) -> Declared<Middleware> {
-    declared(Middleware::AddPrefix(AddPrefix { prefix: prefix.into() }))
+    declared(Middleware::AddPrefix(AddPrefix {
+        prefix: prefix.into(),
+    }))
 }
 
 /// A configuration with one service `web`, changed by `change`.
@@ -59,12 +68,21 @@ fn docker(change: impl FnOnce(&mut DynamicConfig)) -> DynamicConfig {
 fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
     let entry_points: BTreeMap<_, _> = [("web", ":80"), ("traefik", ":8080")]
         .map(|(name, address)| {
-            let options = EntryPointOptions { address: address.into(), ..Default::default() };
+            let options = EntryPointOptions {
+                address: address.into(),
+                ..Default::default()
+            };
             (name.to_owned(), options)
         })
         .into();
     let states = providers.into_iter().map(|(name, config)| {
-        (name.to_owned(), Arc::new(ProviderState { config, diagnostics: Vec::new() }))
+        (
+            name.to_owned(),
+            Arc::new(ProviderState {
+                config,
+                diagnostics: Vec::new(),
+            }),
+        )
     });
     compile(Input {
         entry_points: &entry_points,
@@ -75,31 +93,51 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
 }
 
 fn sent_router(compiled: &Compiled, name: &str) -> Option<wire::Router> {
-    compiled.resources.iter().find_map(|resource| match &resource.spec {
-        Some(Spec::Router(router)) if resource.id.as_ref()?.name == name => Some(router.clone()),
-        _ => None,
-    })
+    compiled
+        .resources
+        .iter()
+        .find_map(|resource| match &resource.spec {
+            Some(Spec::Router(router)) if resource.id.as_ref()?.name == name => {
+                Some(router.clone())
+            }
+            _ => None,
+        })
 }
 
 /// The only finding: its label and its two sentences.
 fn finding(compiled: &Compiled) -> (&str, &str, &str) {
-    let [finding] = &compiled.diagnostics[..] else { panic!("{:#?}", compiled.diagnostics) };
+    let [finding] = &compiled.diagnostics[..] else {
+        panic!("{:#?}", compiled.diagnostics)
+    };
     let diagnostic = &finding.diagnostic;
     assert_eq!(diagnostic.container.as_deref(), Some("web-1"));
-    (diagnostic.label.as_deref().unwrap_or(""), &diagnostic.message, &diagnostic.suggestion)
+    (
+        diagnostic.label.as_deref().unwrap_or(""),
+        &diagnostic.message,
+        &diagnostic.suggestion,
+    )
 }
 
 #[test]
 fn a_router_gets_default_entry_points_its_priority_and_qualified_names() {
     let config = docker(|config| {
         config.middlewares.insert("p".into(), prefix("/p"));
-        config.routers.insert("r".into(), router("Host(`a.test`)", &["p"], "web"));
+        config
+            .routers
+            .insert("r".into(), router("Host(`a.test`)", &["p"], "web"));
     });
     let compiled = compiled(vec![("docker", config)]);
     let sent = sent_router(&compiled, "r@docker").expect("the router is sent");
-    assert_eq!(sent.entry_points, ["web"], "the control plane's own is not a default");
+    assert_eq!(
+        sent.entry_points,
+        ["web"],
+        "the control plane's own is not a default"
+    );
     assert_eq!(sent.priority, 14);
-    assert_eq!((sent.middlewares, sent.service), (vec!["p@docker".into()], "web@docker".into()));
+    assert_eq!(
+        (sent.middlewares, sent.service),
+        (vec!["p@docker".into()], "web@docker".into())
+    );
     assert_eq!(sent.loop_guard, "");
     assert_eq!(compiled.routers["r@docker"].outcome, Outcome::Routed);
     let user = "r@docker".to_owned();
@@ -117,7 +155,10 @@ fn a_router_with_a_generated_rule_has_a_loop_guard() {
     });
     let sent = sent_router(&compiled(vec![("docker", config)]), "r@docker");
     let guard = sent.expect("the router is sent").loop_guard;
-    assert!(!guard.is_empty() && guard.bytes().all(|byte| byte.is_ascii_hexdigit()), "{guard}");
+    assert!(
+        !guard.is_empty() && guard.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{guard}"
+    );
 }
 
 #[test]
@@ -131,14 +172,20 @@ fn chains_are_flattened_across_providers_and_do_not_travel() {
     };
     let config = docker(|config| {
         config.middlewares.insert("a".into(), prefix("/a"));
-        config.middlewares.insert("outer".into(), chain(&["a", "both@file"]));
-        config.routers.insert("r".into(), router("Path(`/`)", &["outer"], "web"));
+        config
+            .middlewares
+            .insert("outer".into(), chain(&["a", "both@file"]));
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &["outer"], "web"));
     });
     let compiled = compiled(vec![("docker", config), ("file", file)]);
     let sent = sent_router(&compiled, "r@docker").expect("the router is sent");
     assert_eq!(sent.middlewares, ["a@docker", "inner@file", "a@docker"]);
-    let middlewares =
-        compiled.resources.iter().filter(|r| matches!(r.spec, Some(Spec::Middleware(_))));
+    let middlewares = compiled
+        .resources
+        .iter()
+        .filter(|r| matches!(r.spec, Some(Spec::Middleware(_))));
     assert_eq!(middlewares.count(), 2);
 }
 
@@ -147,7 +194,9 @@ fn a_chain_that_contains_itself_rejects_its_routers() {
     let config = docker(|config| {
         config.middlewares.insert("a".into(), chain(&["b"]));
         config.middlewares.insert("b".into(), chain(&["a"]));
-        config.routers.insert("r".into(), router("Path(`/`)", &["a"], "web"));
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &["a"], "web"));
     });
     let compiled = compiled(vec![("docker", config)]);
     assert!(sent_router(&compiled, "r@docker").is_none());
@@ -164,13 +213,25 @@ fn a_chain_that_contains_itself_rejects_its_routers() {
 #[test]
 fn a_misspelt_middleware_rejects_the_router_and_is_named() {
     let config = docker(|config| {
-        config.middlewares.insert("replacepath".into(), prefix("/p"));
-        config.routers.insert("r".into(), router("Path(`/`)", &["replacpath"], "web"));
-        config.routers.insert("other".into(), router("Path(`/x`)", &[], "web"));
+        config
+            .middlewares
+            .insert("replacepath".into(), prefix("/p"));
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &["replacpath"], "web"));
+        config
+            .routers
+            .insert("other".into(), router("Path(`/x`)", &[], "web"));
     });
     let compiled = compiled(vec![("docker", config)]);
-    assert!(sent_router(&compiled, "r@docker").is_none(), "never served without its middleware");
-    assert!(sent_router(&compiled, "other@docker").is_some(), "the other router lives");
+    assert!(
+        sent_router(&compiled, "r@docker").is_none(),
+        "never served without its middleware"
+    );
+    assert!(
+        sent_router(&compiled, "other@docker").is_some(),
+        "the other router lives"
+    );
     assert_eq!(compiled.routers["r@docker"].outcome, Outcome::Rejected);
     assert_eq!(
         finding(&compiled),
@@ -185,30 +246,45 @@ fn a_misspelt_middleware_rejects_the_router_and_is_named() {
 #[test]
 fn a_rejected_middleware_rejects_the_router() {
     let config = docker(|config| {
-        config.rejected.insert(ObjectId::middleware("auth"), declared("not available".into()));
-        config.routers.insert("r".into(), router("Path(`/`)", &["auth"], "web"));
+        config.rejected.insert(
+            ObjectId::middleware("auth"),
+            declared("not available".into()),
+        );
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &["auth"], "web"));
     });
     let compiled = compiled(vec![("docker", config)]);
     assert!(sent_router(&compiled, "r@docker").is_none());
     assert_eq!(finding(&compiled).1, "middleware auth@docker is rejected");
-    assert_eq!(compiled.middlewares["auth@docker"].outcome, Outcome::Rejected);
+    assert_eq!(
+        compiled.middlewares["auth@docker"].outcome,
+        Outcome::Rejected
+    );
 }
 
 #[test]
 fn a_rejected_service_keeps_its_routers_which_answer_503_with_the_reason() {
     let config = docker(|config| {
-        config.rejected.insert(ObjectId::service("api"), declared("no port".into()));
-        config.routers.insert("r".into(), router("Path(`/`)", &[], "api"));
+        config
+            .rejected
+            .insert(ObjectId::service("api"), declared("no port".into()));
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &[], "api"));
     });
     let compiled = compiled(vec![("docker", config)]);
     assert!(sent_router(&compiled, "r@docker").is_some());
     assert_eq!(compiled.routers["r@docker"].outcome, Outcome::Degraded);
-    let reason = compiled.resources.iter().find_map(|resource| match &resource.spec {
-        Some(Spec::Service(service)) if service.servers.is_empty() => {
-            Some(service.unavailable_reason.as_str())
-        }
-        _ => None,
-    });
+    let reason = compiled
+        .resources
+        .iter()
+        .find_map(|resource| match &resource.spec {
+            Some(Spec::Service(service)) if service.servers.is_empty() => {
+                Some(service.unavailable_reason.as_str())
+            }
+            _ => None,
+        });
     assert_eq!(reason, Some("no port"));
 }
 
@@ -238,12 +314,20 @@ fn entry_points_that_do_not_exist_are_named_with_what_would_work() {
     assert_eq!(some.routers["r@docker"].outcome, Outcome::Degraded);
     assert_eq!(
         finding(&some),
-        (label, "entry point wob is not there; the router works on web", "did you mean web?")
+        (
+            label,
+            "entry point wob is not there; the router works on web",
+            "did you mean web?"
+        )
     );
     let closed = compiled(vec![("docker", wanting(&["websecure"]))]);
     assert_eq!(
         finding(&closed),
-        (label, "entry point websecure is closed: TLS is not there", "use web")
+        (
+            label,
+            "entry point websecure is closed: TLS is not there",
+            "use web"
+        )
     );
 }
 
@@ -255,18 +339,28 @@ fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
         ..EntryPointOptions::default()
     };
     let sent_to = |entry_points: &[(&str, bool)]| {
-        let entry_points = entry_points.iter().map(|(name, it)| ((*name).into(), options(*it)));
+        let entry_points = entry_points
+            .iter()
+            .map(|(name, it)| ((*name).into(), options(*it)));
         let config = docker(|config| {
-            config.routers.insert("r".into(), router("Path(`/`)", &[], "web"));
+            config
+                .routers
+                .insert("r".into(), router("Path(`/`)", &[], "web"));
         });
-        let state = ProviderState { config, ..ProviderState::default() };
+        let state = ProviderState {
+            config,
+            ..ProviderState::default()
+        };
         let compiled = compile(Input {
             entry_points: &entry_points.collect(),
             closed_entry_points: &BTreeMap::new(),
             servers_transport: &ServersTransport::default(),
             providers: &BTreeMap::from([("docker".into(), Arc::new(state))]),
         });
-        (sent_router(&compiled, "r@docker").map(|sent| sent.entry_points), compiled)
+        (
+            sent_router(&compiled, "r@docker").map(|sent| sent.entry_points),
+            compiled,
+        )
     };
     let (both, _) = sent_to(&[("a", false), ("b", false), ("traefik", true)]);
     assert_eq!(both, Some(vec!["a".into(), "b".into()]));
@@ -280,13 +374,24 @@ fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
 #[test]
 fn a_service_that_does_not_exist_rejects_the_router() {
     let config = docker(|config| {
-        config.routers.insert("r".into(), router("Path(`/`)", &[], "wep"));
-        config.routers.insert("page".into(), router("Path(`/api`)", &[], "api@internal"));
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &[], "wep"));
+        config
+            .routers
+            .insert("page".into(), router("Path(`/api`)", &[], "api@internal"));
     });
     let compiled = compiled(vec![("docker", config)]);
-    let said: Vec<_> = compiled.diagnostics.iter().map(|finding| &finding.diagnostic).collect();
+    let said: Vec<_> = compiled
+        .diagnostics
+        .iter()
+        .map(|finding| &finding.diagnostic)
+        .collect();
     assert_eq!(said.len(), 2);
-    assert_eq!(said[0].message, "service api@internal is not available on proxies");
+    assert_eq!(
+        said[0].message,
+        "service api@internal is not available on proxies"
+    );
     assert_eq!(said[1].message, "service wep@docker does not exist");
     assert_eq!(said[1].suggestion, "did you mean web@docker?");
 }
@@ -294,15 +399,22 @@ fn a_service_that_does_not_exist_rejects_the_router() {
 #[test]
 fn a_rule_that_does_not_parse_costs_its_router_alone() {
     let config = docker(|config| {
-        config.routers.insert("bad".into(), router("Host(`a.test`", &[], "web"));
-        config.routers.insert("good".into(), router("Host(`b.test`)", &[], "web"));
+        config
+            .routers
+            .insert("bad".into(), router("Host(`a.test`", &[], "web"));
+        config
+            .routers
+            .insert("good".into(), router("Host(`b.test`)", &[], "web"));
     });
     let compiled = compiled(vec![("docker", config)]);
     assert!(sent_router(&compiled, "bad@docker").is_none());
     assert!(sent_router(&compiled, "good@docker").is_some());
     let (label, message, _) = finding(&compiled);
     assert_eq!(label, "traefik.http.routers.bad.rule");
-    assert!(message.starts_with("rule `Host(`a.test`` does not parse: column "), "{message}");
+    assert!(
+        message.starts_with("rule `Host(`a.test`` does not parse: column "),
+        "{message}"
+    );
 }
 
 #[test]
@@ -313,7 +425,9 @@ fn the_same_input_gives_the_same_bytes() {
             docker(|config| {
                 for name in ["b", "a", "c"] {
                     let rule = format!("Path(`/{name}`)");
-                    config.routers.insert(name.into(), router(&rule, &[], "web"));
+                    config
+                        .routers
+                        .insert(name.into(), router(&rule, &[], "web"));
                 }
             }),
         )])

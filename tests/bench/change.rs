@@ -50,7 +50,10 @@ async fn until_all(world: &World, host: &str, is: fn(u16) -> bool) {
     for proxy in 0..world.proxies() {
         let (address, host) = (world.http_of(proxy), host.to_owned());
         asking.spawn(async move {
-            while !raw_client::get(address, &host, "/").await.is_ok_and(|reply| is(reply.status())) {
+            while !raw_client::get(address, &host, "/")
+                .await
+                .is_ok_and(|reply| is(reply.status()))
+            {
                 tokio::time::sleep(Duration::from_micros(500)).await;
             }
         });
@@ -64,6 +67,9 @@ fn print(what: &str, mut times: Vec<Duration>) {
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     println!(
         "{what:<20} p50 {:>6.2} ms   p99 {:>6.2} ms   max {:>6.2} ms   (target p99 ≤ {} ms)",
-        ms(at(50)), ms(at(99)), ms(at(100)), TARGET.as_millis()
+        ms(at(50)),
+        ms(at(99)),
+        ms(at(100)),
+        TARGET.as_millis()
     );
 }

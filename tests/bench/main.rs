@@ -33,10 +33,14 @@ const TARGET_CPU: f64 = 1.15;
 
 fn main() -> anyhow::Result<()> {
     for tool in ["haproxy", "nginx", "wrk", "taskset"] {
-        process::version(tool)
-            .with_context(|| format!("{tool} is missing: apt-get install haproxy nginx wrk util-linux"))?;
+        process::version(tool).with_context(|| {
+            format!("{tool} is missing: apt-get install haproxy nginx wrk util-linux")
+        })?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         for connections in CONNECTIONS {
             compare(connections).await?;
@@ -48,8 +52,10 @@ fn main() -> anyhow::Result<()> {
 /// One table: every peer at this many connections.
 async fn compare(connections: u32) -> anyhow::Result<()> {
     let ground = peer::Ground::prepare().await?;
-    let mut measured: Vec<(Peer, Vec<load::Sample>)> =
-        Peer::ALL.into_iter().map(|peer| (peer, Vec::new())).collect();
+    let mut measured: Vec<(Peer, Vec<load::Sample>)> = Peer::ALL
+        .into_iter()
+        .map(|peer| (peer, Vec::new()))
+        .collect();
     for _ in 0..ROUNDS {
         for (peer, samples) in &mut measured {
             let running = ground.start(*peer).await?;
@@ -60,7 +66,10 @@ async fn compare(connections: u32) -> anyhow::Result<()> {
         "\nHost + Path route, path replaced, forwarded headers, two keep-alive backends, \
          {connections} connections, median of {ROUNDS} rounds"
     );
-    println!("{:<10} {:>14} {:>10} {:>14} {:>10}", "", "µs CPU/request", "ratio", "requests/s", "ratio");
+    println!(
+        "{:<10} {:>14} {:>10} {:>14} {:>10}",
+        "", "µs CPU/request", "ratio", "requests/s", "ratio"
+    );
     let median = |samples: &[load::Sample], of: fn(&load::Sample) -> f64| {
         let mut values: Vec<f64> = samples.iter().map(of).collect();
         values.sort_by(f64::total_cmp);
@@ -71,8 +80,20 @@ async fn compare(connections: u32) -> anyhow::Result<()> {
     for (peer, samples) in &measured {
         let (cpu, rate) = (median(samples, |s| s.cpu_us), median(samples, |s| s.rate));
         let failed: u64 = samples.iter().map(|sample| sample.failed).sum();
-        print!("{:<10} {cpu:>14.2} {:>10.2} {rate:>14.0} {:>10.2}", peer.name(), cpu / base.0, rate / base.1);
-        println!("{}", if failed == 0 { String::new() } else { format!("  {failed} failed") });
+        print!(
+            "{:<10} {cpu:>14.2} {:>10.2} {rate:>14.0} {:>10.2}",
+            peer.name(),
+            cpu / base.0,
+            rate / base.1
+        );
+        println!(
+            "{}",
+            if failed == 0 {
+                String::new()
+            } else {
+                format!("  {failed} failed")
+            }
+        );
     }
     if let Some((_, samples)) = measured.iter().find(|(peer, _)| *peer == Peer::Fairway) {
         let ratio = median(samples, |s| s.cpu_us) / base.0;

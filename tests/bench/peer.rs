@@ -75,7 +75,10 @@ impl Ground {
                     .label("traefik.http.routers.api.rule", &rule)
                     .label("traefik.http.routers.api.middlewares", "root")
                     .label("traefik.http.middlewares.root.replacepath.path", "/")
-                    .label("traefik.http.services.api.loadbalancer.server.port", &port.to_string()),
+                    .label(
+                        "traefik.http.services.api.loadbalancer.server.port",
+                        &port.to_string(),
+                    ),
             );
             backends.push(address);
         }
@@ -83,7 +86,10 @@ impl Ground {
         let flags = [
             format!("--providers.docker.endpoint={}", docker.endpoint()),
             format!("--entrypoints.http.address=:{http_port}"),
-            format!("--grpc.address={}", SocketAddr::from((subnet.host(1), free_port()))),
+            format!(
+                "--grpc.address={}",
+                SocketAddr::from((subnet.host(1), free_port()))
+            ),
         ];
         let control = fairway_control::start(StaticConfig::parse(flags)?).await?;
         Ok(Self {
@@ -181,6 +187,10 @@ impl Ground {
     }
 
     fn file(&self, name: &str) -> String {
-        self.directory.path().join(name).to_string_lossy().into_owned()
+        self.directory
+            .path()
+            .join(name)
+            .to_string_lossy()
+            .into_owned()
     }
 }

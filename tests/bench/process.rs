@@ -47,7 +47,11 @@ impl Drop for Process {
 /// Path of another program of this build.
 pub(crate) fn built(name: &str) -> anyhow::Result<String> {
     let path: PathBuf = std::env::current_exe()?.with_file_name(name);
-    ensure!(path.exists(), "{} is missing: cargo build --release --bins", path.display());
+    ensure!(
+        path.exists(),
+        "{} is missing: cargo build --release --bins",
+        path.display()
+    );
     Ok(path.to_string_lossy().into_owned())
 }
 
@@ -56,7 +60,11 @@ pub(crate) fn version(tool: &str) -> anyhow::Result<String> {
     let flag = if tool == "taskset" { "--version" } else { "-v" };
     let said = Command::new(tool).arg(flag).output()?;
     let text = [said.stdout, said.stderr].concat();
-    let first = String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned();
+    let first = String::from_utf8_lossy(&text)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     println!("{first}");
     Ok(first)
 }

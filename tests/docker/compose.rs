@@ -55,7 +55,9 @@ impl Project {
             api: free_port()?,
             grpc: free_port()?,
         };
-        project.compose(&["version"]).context("these tests need `docker compose`: make setup")?;
+        project
+            .compose(&["version"])
+            .context("these tests need `docker compose`: make setup")?;
         Ok(project)
     }
 
@@ -74,6 +76,13 @@ impl Project {
 
     /// Runs `docker compose` on this project and returns what it printed.
     pub(crate) fn compose(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        // Other projects on this engine are none of this one's business. The quotes
+        // are for Compose, which splits the line into words.
+        let flags = format!(
+            "--api.insecure=true --providers.docker --ping \
+             '--providers.docker.constraints=Label(`com.docker.compose.project`, `{}`)'",
+            self.name
+        );
         let mut command = Command::new("docker");
         command
             .arg("compose")
@@ -83,6 +92,7 @@ impl Project {
             .env("FAIRWAY_HTTP_PORT", self.http.to_string())
             .env("FAIRWAY_API_PORT", self.api.to_string())
             .env("FAIRWAY_GRPC_PORT", self.grpc.to_string())
+            .env("FAIRWAY_FLAGS", flags)
             // What is tested is behaviour; the release profile would cost minutes.
             .env("FAIRWAY_TAG", "test")
             .env("FAIRWAY_LTO", "off")
@@ -96,12 +106,22 @@ impl Project {
         let service = format!("label=com.docker.compose.service={service}");
         let format = "{{.ID}} {{.Names}}";
         let listed = docker(&[
-            "ps", "--no-trunc", "--filter", &project, "--filter", &service, "--format", format,
+            "ps",
+            "--no-trunc",
+            "--filter",
+            &project,
+            "--filter",
+            &service,
+            "--format",
+            format,
         ])?;
         let mut containers: Vec<_> = listed
             .lines()
             .filter_map(|line| line.split_once(' '))
-            .map(|(id, name)| Container { id: id.to_owned(), name: name.to_owned() })
+            .map(|(id, name)| Container {
+                id: id.to_owned(),
+                name: name.to_owned(),
+            })
             .collect();
         containers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(containers)
@@ -138,18 +158,25 @@ impl Project {
             rate: RATE,
             ..ProbeConfig::new(self.traffic(), HOST, path)
         };
-        Load { site: Probe::start(config("/")), api: Probe::start(config(API_PATH)) }
+        Load {
+            site: Probe::start(config("/")),
+            api: Probe::start(config(API_PATH)),
+        }
     }
 
     /// Waits until exactly these containers answer on `path`, each several times
     /// in a row of requests.
     pub(crate) async fn answered_by(&self, path: &str, containers: &[Container]) {
-        let mut wanted: Vec<_> = containers.iter().map(|container| short(&container.id)).collect();
+        let mut wanted: Vec<_> = containers
+            .iter()
+            .map(|container| short(&container.id))
+            .collect();
         wanted.sort();
         let what = format!("answers on {path} from exactly {wanted:?}");
         wait_until(&what, || {
-            let mut seen: Vec<_> =
-                (0..4 * wanted.len().max(1)).filter_map(|_| self.ask(path).ok()).collect();
+            let mut seen: Vec<_> = (0..4 * wanted.len().max(1))
+                .filter_map(|_| self.ask(path).ok())
+                .collect();
             seen.sort();
             seen.dedup();
             seen == wanted
@@ -173,7 +200,9 @@ impl Project {
             command.args(["-o", "/dev/null", &url]);
         }
         let heads = output(command)?.to_lowercase();
-        let answered = heads.lines().filter_map(|line| line.strip_prefix("x-container:"));
+        let answered = heads
+            .lines()
+            .filter_map(|line| line.strip_prefix("x-container:"));
         Ok(answered.map(|name| name.trim().to_owned()).collect())
     }
 }
@@ -202,7 +231,9 @@ impl Load {
             let report = probe.finish().await;
             println!(
                 "{during}: {route}: {} requests, {} failed, p99 {:.1} ms, max {:.1} ms",
-                report.counts.sent, report.counts.failed, report.latency_ms.p99,
+                report.counts.sent,
+                report.counts.failed,
+                report.latency_ms.p99,
                 report.latency_ms.max,
             );
             report.assert_flawless();
@@ -215,11 +246,17 @@ impl Load {
         for (route, probe) in [("site", self.site), ("api", self.api)] {
             let report = probe.finish().await;
             let lost = report.counts.failed;
-            println!("{during}: {route}: {} requests, {lost} lost in flight", report.counts.sent);
+            println!(
+                "{during}: {route}: {} requests, {lost} lost in flight",
+                report.counts.sent
+            );
             let in_flight =
                 report.failures(FailureKind::InFlight) + report.failures(FailureKind::Truncated);
             assert_eq!(in_flight, lost, "{report:#?}");
-            assert!(lost <= 16, "more were lost than there are connections: {report:#?}");
+            assert!(
+                lost <= 16,
+                "more were lost than there are connections: {report:#?}"
+            );
         }
     }
 }
@@ -239,7 +276,13 @@ pub(crate) fn short(id: &str) -> String {
 /// Body of a GET of `path`.
 pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     let mut command = Command::new("curl");
-    command.args(["-sS", "--fail", "--max-time", "10", &format!("http://{address}{path}")]);
+    command.args([
+        "-sS",
+        "--fail",
+        "--max-time",
+        "10",
+        &format!("http://{address}{path}"),
+    ]);
     output(command)
 }
 
@@ -249,7 +292,9 @@ pub(crate) async fn a_moment() {
 }
 
 fn output(mut command: Command) -> anyhow::Result<String> {
-    let done = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    let done = command
+        .output()
+        .with_context(|| format!("cannot run {command:?}"))?;
     let printed = String::from_utf8_lossy(&done.stdout).into_owned();
     ensure!(
         done.status.success(),
@@ -260,5 +305,7 @@ fn output(mut command: Command) -> anyhow::Result<String> {
 }
 
 fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
 }

@@ -9,13 +9,21 @@ use serde_json::Value;
 
 /// `make grpc-clients` puts them there.
 fn client(program: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/grpc-clients/bin").join(program);
-    assert!(path.exists(), "{} is missing: make grpc-clients", path.display());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../target/grpc-clients/bin")
+        .join(program);
+    assert!(
+        path.exists(),
+        "{} is missing: make grpc-clients",
+        path.display()
+    );
     path
 }
 
 async fn run(mut command: Command) -> String {
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     String::from_utf8(output.stdout).unwrap()
@@ -32,10 +40,15 @@ async fn grpcio_learns_the_inspection_service_by_reflection_and_calls_it() {
     let world = world().await;
     let mut command = Command::new(client("python"));
     command
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("grpc/inspect.py"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("grpc/inspection_client.py"))
         .arg(world.grpc_address().to_string());
     let found: Value = serde_json::from_str(&run(command).await).unwrap();
-    let services: Vec<_> = found["services"].as_array().unwrap().iter().map(Value::as_str).collect();
+    let services: Vec<_> = found["services"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::as_str)
+        .collect();
     for service in [
         "fairway.discovery.v1.Discovery",
         "fairway.inspection.v1.Inspection",
@@ -61,7 +74,10 @@ async fn grpcio_learns_the_inspection_service_by_reflection_and_calls_it() {
     assert!(names.contains(&"web@docker"), "{names:?}");
     assert_eq!(&found["watched"]["version"], version);
     assert_eq!(answers["WaitForVersion"]["proxies"], 2);
-    assert!(answers["ListDiagnostics"].get("diagnostics").is_none(), "{answers:#}");
+    assert!(
+        answers["ListDiagnostics"].get("diagnostics").is_none(),
+        "{answers:#}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,15 +86,22 @@ async fn buf_lists_and_calls_the_inspection_service() {
     let url = format!("http://{}", world.grpc_address());
     let buf = |arguments: &[&str]| {
         let mut command = Command::new(client("buf"));
-        command.args(["curl", "--protocol", "grpc", "--http2-prior-knowledge"]).args(arguments);
+        command
+            .args(["curl", "--protocol", "grpc", "--http2-prior-knowledge"])
+            .args(arguments);
         command
     };
     let listed = run(buf(&["--list-methods", &url])).await;
-    assert!(listed.contains("fairway.inspection.v1.Inspection/ListProxies"), "{listed}");
+    assert!(
+        listed.contains("fairway.inspection.v1.Inspection/ListProxies"),
+        "{listed}"
+    );
     let method = format!("{url}/fairway.inspection.v1.Inspection/GetConfig");
     let filter = r#"{"kind": "RESOURCE_KIND_SERVICE", "name": "WEB"}"#;
     let answer: Value = serde_json::from_str(&run(buf(&["-d", filter, &method])).await).unwrap();
-    let [service] = &answer["resources"].as_array().unwrap()[..] else { panic!("{answer:#}") };
-    assert_eq!(service["id"]["name"], "web@docker");
+    let [service] = &answer["resources"].as_array().unwrap()[..] else {
+        panic!("{answer:#}")
+    };
+    assert_eq!(service["id"]["name"], "web-test@docker");
     assert_eq!(service["service"]["servers"].as_array().unwrap().len(), 2);
 }

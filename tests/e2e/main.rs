@@ -14,5 +14,6 @@ mod foreign_client;
 mod lifecycle;
 mod protocol_model;
 mod routing;
+mod rule_fixture;
 mod scaling;
 mod stream;

@@ -2,11 +2,11 @@
 //! apart without mercy.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// How long anything may take before the test fails.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,7 +75,20 @@ impl Reply {
 impl RawClient {
     /// Connects.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = timed(TcpStream::connect(address)).await?;
+        Self::over(timed(TcpStream::connect(address)).await?)
+    }
+
+    /// Connects from an address of this machine.
+    pub async fn connect_from(peer: IpAddr, address: SocketAddr) -> io::Result<Self> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        socket.bind(SocketAddr::new(peer, 0))?;
+        Self::over(timed(socket.connect(address)).await?)
+    }
+
+    fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,

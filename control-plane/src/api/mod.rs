@@ -74,8 +74,9 @@ async fn not_found() -> Response {
 /// JSON text sent as plain text, which is what clients of Traefik's API know.
 fn error(status: StatusCode, message: &str) -> Response {
     let mut response = (status, json!({ "message": message }).to_string()).into_response();
-    response
-        .headers_mut()
-        .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     response
 }

@@ -109,7 +109,10 @@ fn each<'a, T, V>(
     objects: &'a BTreeMap<String, Object<T>>,
     view: impl Fn(&'a Object<T>) -> V,
 ) -> BTreeMap<&'a str, V> {
-    objects.iter().map(|(name, object)| (name.as_str(), view(object))).collect()
+    objects
+        .iter()
+        .map(|(name, object)| (name.as_str(), view(object)))
+        .collect()
 }
 
 fn router(object: &Object<Router>) -> RouterView<'_> {
@@ -143,7 +146,10 @@ fn service(object: &Object<Service>) -> ServiceView<'_> {
         load_balancer: LoadBalancerView {
             servers: servers
                 .iter()
-                .map(|server| ServerView { url: server.url(), weight: server.weight })
+                .map(|server| ServerView {
+                    url: server.url(),
+                    weight: server.weight,
+                })
                 .collect(),
             strategy: "wrr",
             pass_host_header: value.is_none_or(|service| service.pass_host_header),
@@ -156,7 +162,10 @@ fn service(object: &Object<Service>) -> ServiceView<'_> {
 }
 
 fn diagnostic(finding: &Finding) -> DiagnosticView<'_> {
-    let Finding { provider, diagnostic } = finding;
+    let Finding {
+        provider,
+        diagnostic,
+    } = finding;
     DiagnosticView {
         severity: match diagnostic.severity {
             Severity::Warning => "warning",

@@ -15,9 +15,19 @@ pub(super) fn entry_point(name: &str, options: &EntryPointOptions) -> Resource {
             trusted_ips: forwarded.trusted_ips.clone(),
         }),
     });
-    let id = ResourceId { kind: ResourceKind::EntryPoint.into(), name: name.to_owned() };
-    let origin = Origin { provider: "internal".to_owned(), containers: Vec::new() };
-    Resource { id: Some(id), origin: Some(origin), spec: Some(spec) }
+    let id = ResourceId {
+        kind: ResourceKind::EntryPoint.into(),
+        name: name.to_owned(),
+    };
+    let origin = Origin {
+        provider: "internal".to_owned(),
+        containers: Vec::new(),
+    };
+    Resource {
+        id: Some(id),
+        origin: Some(origin),
+        spec: Some(spec),
+    }
 }
 
 pub(super) fn resource(
@@ -28,8 +38,14 @@ pub(super) fn resource(
     spec: Spec,
 ) -> Resource {
     Resource {
-        id: Some(ResourceId { kind: kind.into(), name: name.to_owned() }),
-        origin: Some(Origin { provider: provider.to_owned(), containers: containers.to_vec() }),
+        id: Some(ResourceId {
+            kind: kind.into(),
+            name: name.to_owned(),
+        }),
+        origin: Some(Origin {
+            provider: provider.to_owned(),
+            containers: containers.to_vec(),
+        }),
         spec: Some(spec),
     }
 }

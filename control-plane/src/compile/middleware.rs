@@ -9,12 +9,15 @@ use crate::model::{DynamicConfig, Middleware, ObjectKind};
 pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
     for (name, declared) in &config.middlewares {
         let object = Object::declared(provider, &declared.containers, declared.value.clone());
-        out.middlewares.insert(name::qualify(name, provider), object);
+        out.middlewares
+            .insert(name::qualify(name, provider), object);
     }
     for (id, declared) in &config.rejected {
         if id.kind == ObjectKind::Middleware {
             let object = Object::rejected(provider, &declared.containers);
-            out.middlewares.entry(name::qualify(&id.name, provider)).or_insert(object);
+            out.middlewares
+                .entry(name::qualify(&id.name, provider))
+                .or_insert(object);
         }
     }
 }
@@ -22,7 +25,9 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
 /// Encodes every middleware that is not a chain: chains do not travel.
 pub(super) fn compile(out: &mut Compiled) {
     for (name, object) in &out.middlewares {
-        let Some(message) = object.value.as_ref().and_then(Middleware::encode) else { continue };
+        let Some(message) = object.value.as_ref().and_then(Middleware::encode) else {
+            continue;
+        };
         out.resources.push(encode::resource(
             ResourceKind::Middleware,
             name,
@@ -62,7 +67,10 @@ fn descend(
     if path.iter().any(|name| name == reference) {
         path.push(reference.to_owned());
         return Err((
-            format!("middleware {reference} contains itself: {}", path.join(" -> ")),
+            format!(
+                "middleware {reference} contains itself: {}",
+                path.join(" -> ")
+            ),
             "take one of them out of its chain".to_owned(),
         ));
     }

@@ -118,7 +118,10 @@ impl Compiled {
             if let Some(object) = &mut diagnostic.object {
                 object.name = name::qualify(&object.name, provider);
             }
-            self.diagnostics.push(Finding { provider: provider.to_owned(), diagnostic });
+            self.diagnostics.push(Finding {
+                provider: provider.to_owned(),
+                diagnostic,
+            });
         }
         middleware::take_over(provider, &state.config, self);
         service::take_over(provider, &state.config, self);
@@ -126,7 +129,10 @@ impl Compiled {
     }
 
     fn report(&mut self, provider: &str, diagnostic: Diagnostic) {
-        self.diagnostics.push(Finding { provider: provider.to_owned(), diagnostic });
+        self.diagnostics.push(Finding {
+            provider: provider.to_owned(),
+            diagnostic,
+        });
     }
 
     /// Marks every object with what was found about it, and orders the findings.
@@ -139,7 +145,9 @@ impl Compiled {
         });
         self.diagnostics.dedup();
         for Finding { diagnostic, .. } in &self.diagnostics {
-            let Some(id) = &diagnostic.object else { continue };
+            let Some(id) = &diagnostic.object else {
+                continue;
+            };
             let Some((outcome, errors)) = marks(
                 id,
                 &mut self.routers,

@@ -13,7 +13,9 @@ pub(super) fn qualify(reference: &str, provider: &str) -> String {
 
 /// The reference's own name, without its provider.
 pub(super) fn local(qualified: &str) -> &str {
-    qualified.split_once('@').map_or(qualified, |(name, _)| name)
+    qualified
+        .split_once('@')
+        .map_or(qualified, |(name, _)| name)
 }
 
 /// The known name that `wanted` is most likely a misspelling of.
@@ -39,7 +41,10 @@ mod tests {
     #[test]
     fn the_nearest_name_is_offered_only_if_it_is_near() {
         let known = ["replacepath@docker".to_owned(), "auth@docker".to_owned()];
-        assert_eq!(nearest("replacpath@docker", &known), Some("replacepath@docker"));
+        assert_eq!(
+            nearest("replacpath@docker", &known),
+            Some("replacepath@docker")
+        );
         assert_eq!(nearest("something-else@docker", &known), None);
     }
 }

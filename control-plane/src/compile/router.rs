@@ -48,7 +48,9 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
     for (id, declared) in &config.rejected {
         if id.kind == ObjectKind::Router {
             let object = Object::rejected(provider, &declared.containers);
-            out.routers.entry(name::qualify(&id.name, provider)).or_insert(object);
+            out.routers
+                .entry(name::qualify(&id.name, provider))
+                .or_insert(object);
         }
     }
 }
@@ -137,7 +139,11 @@ impl Router {
                 .map(|reference| name::qualify(reference, provider))
                 .collect(),
             service: name::qualify(&router.service, provider),
-            priority: if router.priority == 0 { length } else { router.priority },
+            priority: if router.priority == 0 {
+                length
+            } else {
+                router.priority
+            },
         }
     }
 }
@@ -153,12 +159,27 @@ struct EntryPoints<'a> {
 
 impl<'a> EntryPoints<'a> {
     fn of(input: Input<'a>) -> Self {
-        let served = || input.entry_points.iter().filter(|(name, _)| *name != API_ENTRY_POINT);
+        let served = || {
+            input
+                .entry_points
+                .iter()
+                .filter(|(name, _)| *name != API_ENTRY_POINT)
+        };
         let all = || served().map(|(name, _)| name.clone());
-        let marked: Vec<_> =
-            served().filter(|(_, it)| it.as_default).map(|(name, _)| name.clone()).collect();
-        let default = if marked.is_empty() { all().collect() } else { marked };
-        Self { served: all().collect(), default, closed: input.closed_entry_points }
+        let marked: Vec<_> = served()
+            .filter(|(_, it)| it.as_default)
+            .map(|(name, _)| name.clone())
+            .collect();
+        let default = if marked.is_empty() {
+            all().collect()
+        } else {
+            marked
+        };
+        Self {
+            served: all().collect(),
+            default,
+            closed: input.closed_entry_points,
+        }
     }
 }
 
@@ -196,9 +217,12 @@ impl Subject<'_> {
         }
         let mut middlewares = Vec::new();
         for reference in &router.middlewares {
-            let flat = middleware::flatten(reference, out).map_err(|(message, suggestion)| {
-                Rejected { option: "middlewares", message, suggestion }
-            })?;
+            let flat =
+                middleware::flatten(reference, out).map_err(|(message, suggestion)| Rejected {
+                    option: "middlewares",
+                    message,
+                    suggestion,
+                })?;
             middlewares.extend(flat);
         }
         self.service(router, out)?;
@@ -235,9 +259,14 @@ impl Subject<'_> {
                 suggestion: "start the control plane with --entrypoints.web.address=:80".to_owned(),
             });
         }
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            router.entry_points.iter().cloned().partition(|wanted| served.contains(wanted));
-        let Some(first_unknown) = unknown.first() else { return Ok(()) };
+        let (known, unknown): (Vec<_>, Vec<_>) = router
+            .entry_points
+            .iter()
+            .cloned()
+            .partition(|wanted| served.contains(wanted));
+        let Some(first_unknown) = unknown.first() else {
+            return Ok(());
+        };
         let closed = entry_points.closed.get(first_unknown);
         let suggestion = match name::nearest(first_unknown, served) {
             _ if closed.is_some() => format!("use {}", served.join(" or ")),
@@ -253,10 +282,16 @@ impl Subject<'_> {
                 Some(reason) => format!("entry point {first_unknown} is closed: {reason}"),
                 None => format!("none of the router's entry points exists: {unknown}"),
             };
-            return Err(Rejected { option: "entrypoints", message, suggestion });
+            return Err(Rejected {
+                option: "entrypoints",
+                message,
+                suggestion,
+            });
         }
-        let message =
-            format!("entry point {unknown} is not there; the router works on {}", known.join(", "));
+        let message = format!(
+            "entry point {unknown} is not there; the router works on {}",
+            known.join(", ")
+        );
         router.entry_points = known;
         self.report(Diagnostic::warning(message, suggestion), "entrypoints", out);
         Ok(())
@@ -273,7 +308,9 @@ impl Subject<'_> {
         } else {
             match name::nearest(&router.service, out.services.keys()) {
                 Some(near) => format!("did you mean {near}?"),
-                None => "leave the service label away to use the container's own service".to_owned(),
+                None => {
+                    "leave the service label away to use the container's own service".to_owned()
+                }
             }
         };
         let message = if router.service.ends_with("@internal") {
@@ -281,7 +318,11 @@ impl Subject<'_> {
         } else {
             format!("service {} does not exist", router.service)
         };
-        Err(Rejected { option: "service", message, suggestion })
+        Err(Rejected {
+            option: "service",
+            message,
+            suggestion,
+        })
     }
 
     /// Notes in the service and the middlewares who uses them; a service
@@ -303,8 +344,10 @@ impl Subject<'_> {
     fn report(self, mut diagnostic: Diagnostic, option: &str, out: &mut Compiled) {
         diagnostic.object = Some(ObjectId::router(self.qualified));
         diagnostic.container = self.containers.first().cloned();
-        diagnostic.label =
-            Some(format!("traefik.http.routers.{}.{option}", name::local(self.qualified)));
+        diagnostic.label = Some(format!(
+            "traefik.http.routers.{}.{option}",
+            name::local(self.qualified)
+        ));
         out.report(self.provider, diagnostic);
     }
 }
@@ -314,8 +357,8 @@ impl Subject<'_> {
 fn loop_guard(qualified: &str) -> String {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    let hash = qualified
-        .bytes()
-        .fold(OFFSET, |hash, byte| hash.wrapping_mul(PRIME) ^ u64::from(byte));
+    let hash = qualified.bytes().fold(OFFSET, |hash, byte| {
+        hash.wrapping_mul(PRIME) ^ u64::from(byte)
+    });
     format!("{hash:x}")
 }

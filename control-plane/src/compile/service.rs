@@ -28,13 +28,17 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
         };
         let mut object = Object::declared(provider, &declared.containers, empty);
         object.outcome = Outcome::Rejected;
-        out.services.entry(name::qualify(&id.name, provider)).or_insert(object);
+        out.services
+            .entry(name::qualify(&id.name, provider))
+            .or_insert(object);
     }
 }
 
 pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
     for (name, object) in &out.services {
-        let Some(service) = &object.value else { continue };
+        let Some(service) = &object.value else {
+            continue;
+        };
         out.resources.push(encode::resource(
             ResourceKind::Service,
             name,

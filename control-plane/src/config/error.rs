@@ -93,7 +93,4 @@ pub enum ConfigError {
     /// Nothing to watch.
     #[error("no provider is switched on; add --providers.docker")]
     NoProvider,
-    /// `healthcheck` without anything to ask.
-    #[error("healthcheck asks /ping, which is off; add --ping")]
-    NoPing,
 }

@@ -332,7 +332,7 @@ pub(super) fn help() -> String {
 fairway-control: watches Docker, compiles Traefik-style labels, pushes routing to the proxies
 
 Usage: fairway-control [FLAGS]
-       fairway-control healthcheck [FLAGS]   ask the /ping of a control plane with these flags
+       fairway-control healthcheck [FLAGS]   ask the control plane that runs with these flags
        fairway-control check FILE...         what Compose files become; see check --help
        fairway-control diff FILE...          what they would change; see diff --help
        fairway-control version

@@ -49,7 +49,10 @@ impl Discovery for DiscoveryServer {
         &self,
         request: Request<Streaming<ClientMessage>>,
     ) -> Result<Response<Self::StreamStream>, Status> {
-        let peer = request.remote_addr().map(|address| address.to_string()).unwrap_or_default();
+        let peer = request
+            .remote_addr()
+            .map(|address| address.to_string())
+            .unwrap_or_default();
         // Room for one: the protocol has at most one update in flight.
         let (updates, out) = mpsc::channel(1);
         let latest = self.latest.clone();
@@ -63,7 +66,9 @@ impl Discovery for DiscoveryServer {
         if small {
             // Compression is a property of the stream in gRPC; small sets are
             // cheaper to send as they are.
-            response.extensions_mut().insert(SingleMessageCompressionOverride::Disable);
+            response
+                .extensions_mut()
+                .insert(SingleMessageCompressionOverride::Disable);
         }
         Ok(response)
     }

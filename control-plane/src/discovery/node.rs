@@ -51,15 +51,24 @@ pub struct NodeStatus {
 impl Nodes {
     /// Nobody yet.
     pub fn new() -> Self {
-        Self { by_instance: Arc::new(DashMap::new()), changes: Arc::new(watch::Sender::new(0)) }
+        Self {
+            by_instance: Arc::new(DashMap::new()),
+            changes: Arc::new(watch::Sender::new(0)),
+        }
     }
 
     /// Every proxy, ordered by id; those gone for five minutes are forgotten.
     pub fn list(&self) -> Vec<NodeStatus> {
         self.by_instance.retain(|_, status| {
-            status.disconnected_at.is_none_or(|at| at.elapsed() < REMEMBER_DISCONNECTED)
+            status
+                .disconnected_at
+                .is_none_or(|at| at.elapsed() < REMEMBER_DISCONNECTED)
         });
-        let mut all: Vec<_> = self.by_instance.iter().map(|entry| entry.value().clone()).collect();
+        let mut all: Vec<_> = self
+            .by_instance
+            .iter()
+            .map(|entry| entry.value().clone())
+            .collect();
         all.sort_by(|a, b| {
             (&a.node.id, &a.node.instance_id).cmp(&(&b.node.id, &b.node.instance_id))
         });
@@ -104,7 +113,8 @@ impl Nodes {
     }
 
     fn changed(&self) {
-        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
@@ -126,7 +136,11 @@ mod tests {
     use super::*;
 
     fn node(instance: &str) -> Node {
-        Node { id: "n".into(), instance_id: instance.into(), build: String::new() }
+        Node {
+            id: "n".into(),
+            instance_id: instance.into(),
+            build: String::new(),
+        }
     }
 
     #[test]
@@ -134,9 +148,13 @@ mod tests {
         let nodes = Nodes::new();
         let old = nodes.connect(node("i"), String::new());
         let new = nodes.connect(node("i"), String::new());
-        nodes.update("i", old, |status| status.disconnected_at = Some(Instant::now()));
+        nodes.update("i", old, |status| {
+            status.disconnected_at = Some(Instant::now())
+        });
         assert!(nodes.list()[0].is_connected());
-        nodes.update("i", new, |status| status.disconnected_at = Some(Instant::now()));
+        nodes.update("i", new, |status| {
+            status.disconnected_at = Some(Instant::now())
+        });
         assert!(!nodes.list()[0].is_connected());
     }
 
@@ -152,7 +170,9 @@ mod tests {
     async fn a_proxy_that_is_gone_is_shown_for_a_while() {
         let nodes = Nodes::new();
         let stream = nodes.connect(node("i"), String::new());
-        nodes.update("i", stream, |status| status.disconnected_at = Some(Instant::now()));
+        nodes.update("i", stream, |status| {
+            status.disconnected_at = Some(Instant::now())
+        });
         tokio::time::advance(REMEMBER_DISCONNECTED - Duration::from_secs(1)).await;
         assert_eq!(nodes.list().len(), 1);
         tokio::time::advance(Duration::from_secs(2)).await;

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Status;
 use tracing::{debug, info, warn};
 
-use super::node::Nodes;
 use super::SnapshotReceiver;
+use super::node::Nodes;
 use crate::snapshot::{Delta, Snapshot};
 
 /// The first message must be there after this long.
@@ -67,7 +67,12 @@ impl Session {
         peer: String,
         updates: mpsc::Sender<Result<Update, Status>>,
     ) -> Self {
-        Self { latest, nodes, peer, updates }
+        Self {
+            latest,
+            nodes,
+            peer,
+            updates,
+        }
     }
 
     /// Runs until the proxy goes away or breaks the protocol.
@@ -88,11 +93,14 @@ impl Session {
         let stream = self.nodes.connect(node.clone(), self.peer.clone());
         let identity = Identity { node, stream };
         info!(node = %identity.node.id, peer = %self.peer, held = %hello.held_version, "proxy connected");
-        let end = self.converse(&identity, &hello.held_version, &mut messages).await;
-        self.nodes.update(&identity.node.instance_id, stream, |status| {
-            status.disconnected_at = Some(Instant::now());
-            status.pending = None;
-        });
+        let end = self
+            .converse(&identity, &hello.held_version, &mut messages)
+            .await;
+        self.nodes
+            .update(&identity.node.instance_id, stream, |status| {
+                status.disconnected_at = Some(Instant::now());
+                status.pending = None;
+            });
         match end {
             Ok(()) => info!(node = %identity.node.id, "proxy disconnected"),
             Err(status) => {
@@ -110,13 +118,17 @@ impl Session {
             .await
             .map_err(|_| Status::deadline_exceeded("no Hello within 10 s"))?;
         match first {
-            Some(Ok(ClientMessage { message: Some(Message::Hello(hello)) })) => {
-                match hello.node.as_ref() {
-                    Some(node) if !node.id.is_empty() && !node.instance_id.is_empty() => Ok(hello),
-                    _ => Err(Status::invalid_argument("Hello must name node.id and instance_id")),
-                }
-            }
-            Some(Ok(_)) => Err(Status::failed_precondition("the first message must be Hello")),
+            Some(Ok(ClientMessage {
+                message: Some(Message::Hello(hello)),
+            })) => match hello.node.as_ref() {
+                Some(node) if !node.id.is_empty() && !node.instance_id.is_empty() => Ok(hello),
+                _ => Err(Status::invalid_argument(
+                    "Hello must name node.id and instance_id",
+                )),
+            },
+            Some(Ok(_)) => Err(Status::failed_precondition(
+                "the first message must be Hello",
+            )),
             Some(Err(status)) => Err(status),
             None => Err(Status::cancelled("closed before Hello")),
         }
@@ -138,7 +150,10 @@ impl Session {
                     None => self.mark_current(identity, &baseline),
                 }
             }
-            let deadline = baseline.in_flight.as_ref().map(|update| update.sent_at + ACK_TIMEOUT);
+            let deadline = baseline
+                .in_flight
+                .as_ref()
+                .map(|update| update.sent_at + ACK_TIMEOUT);
             tokio::select! {
                 message = messages.next() => match message {
                     None => return Ok(()),
@@ -173,16 +188,23 @@ impl Session {
             removals = update.removals.len(), "update sent"
         );
         let version = update.version.clone();
-        let current = baseline.acked.as_ref().is_some_and(|acked| acked.version() == version);
-        self.nodes.update(&identity.node.instance_id, identity.stream, |status| {
-            status.pending = Some(version);
-            if !current {
-                status.behind_since.get_or_insert_with(Instant::now);
-            }
-        });
+        let current = baseline
+            .acked
+            .as_ref()
+            .is_some_and(|acked| acked.version() == version);
+        self.nodes
+            .update(&identity.node.instance_id, identity.stream, |status| {
+                status.pending = Some(version);
+                if !current {
+                    status.behind_since.get_or_insert_with(Instant::now);
+                }
+            });
         // One update in flight and room for one in the channel: this does not
         // wait on the network, unless the stream is gone.
-        self.updates.send(Ok(update)).await.map_err(|_| Status::cancelled("stream closed"))
+        self.updates
+            .send(Ok(update))
+            .await
+            .map_err(|_| Status::cancelled("stream closed"))
     }
 
     fn take_in(
@@ -192,10 +214,14 @@ impl Session {
         message: ClientMessage,
     ) -> Result<(), Status> {
         let Some(Message::Ack(ack)) = message.message else {
-            return Err(Status::failed_precondition("after Hello only Ack is expected"));
+            return Err(Status::failed_precondition(
+                "after Hello only Ack is expected",
+            ));
         };
         let Some(acked) = baseline.acknowledge(ack.nonce) else {
-            return Err(Status::failed_precondition("Ack of an update that is not in flight"));
+            return Err(Status::failed_precondition(
+                "Ack of an update that is not in flight",
+            ));
         };
         self.record(identity, &acked, ack);
         Ok(())
@@ -209,28 +235,31 @@ impl Session {
                 error = %rejection.reason, "proxy rejected a resource"
             );
         }
-        self.nodes.update(&identity.node.instance_id, identity.stream, |status| {
-            status.acked = Some((acked.version().to_owned(), acked.sequence()));
-            status.pending = None;
-            status.rejections = ack.rejections;
-            status.listeners = ack.listeners;
-        });
+        self.nodes
+            .update(&identity.node.instance_id, identity.stream, |status| {
+                status.acked = Some((acked.version().to_owned(), acked.sequence()));
+                status.pending = None;
+                status.rejections = ack.rejections;
+                status.listeners = ack.listeners;
+            });
         debug!(node = %identity.node.id, version = %acked.version(), "update acknowledged");
     }
 
     /// Nothing to send: what was acknowledged is the latest.
     fn mark_current(&self, identity: &Identity, baseline: &Baseline) {
         let Some(acked) = &baseline.acked else { return };
-        self.nodes.update(&identity.node.instance_id, identity.stream, |status| {
-            status.acked = Some((acked.version().to_owned(), acked.sequence()));
-            status.behind_since = None;
-        });
+        self.nodes
+            .update(&identity.node.instance_id, identity.stream, |status| {
+                status.acked = Some((acked.version().to_owned(), acked.sequence()));
+                status.behind_since = None;
+            });
     }
 
     fn mark_behind(&self, identity: &Identity) {
-        self.nodes.update(&identity.node.instance_id, identity.stream, |status| {
-            status.behind_since.get_or_insert_with(Instant::now);
-        });
+        self.nodes
+            .update(&identity.node.instance_id, identity.stream, |status| {
+                status.behind_since.get_or_insert_with(Instant::now);
+            });
     }
 }
 
@@ -262,9 +291,18 @@ impl Baseline {
         };
         self.nonce += 1;
         let version = latest.version().to_owned();
-        self.in_flight =
-            Some(InFlight { nonce: self.nonce, snapshot: latest, sent_at: Instant::now() });
-        Some(Update { nonce: self.nonce, version, mode: mode.into(), upserts, removals })
+        self.in_flight = Some(InFlight {
+            nonce: self.nonce,
+            snapshot: latest,
+            sent_at: Instant::now(),
+        });
+        Some(Update {
+            nonce: self.nonce,
+            version,
+            mode: mode.into(),
+            upserts,
+            removals,
+        })
     }
 
     /// The snapshot that `nonce` acknowledges; `None` if it is not in flight.
@@ -276,7 +314,11 @@ impl Baseline {
 }
 
 fn all(snapshot: &Snapshot) -> Vec<fairway_proto::discovery::v1::Resource> {
-    snapshot.resources().values().map(|resource| (**resource).clone()).collect()
+    snapshot
+        .resources()
+        .values()
+        .map(|resource| (**resource).clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -306,22 +348,43 @@ mod tests {
             let nodes = Nodes::new();
             let session = Session::new(latest, nodes.clone(), "peer".into(), updates);
             tokio::spawn(session.run(ReceiverStream::new(messages)));
-            Self { publish, say, hear, nodes }
+            Self {
+                publish,
+                say,
+                hear,
+                nodes,
+            }
         }
 
         async fn hello(&self, held: &str) {
-            let node = Node { id: "n".into(), instance_id: "i".into(), build: "b".into() };
-            let hello = Hello { node: Some(node), held_version: held.into() };
+            let node = Node {
+                id: "n".into(),
+                instance_id: "i".into(),
+                build: "b".into(),
+            };
+            let hello = Hello {
+                node: Some(node),
+                held_version: held.into(),
+            };
             self.send(Message::Hello(hello)).await;
         }
 
         async fn ack(&self, nonce: u64) {
-            self.send(Message::Ack(Ack { nonce, ..Ack::default() })).await;
+            self.send(Message::Ack(Ack {
+                nonce,
+                ..Ack::default()
+            }))
+            .await;
         }
 
         async fn send(&self, message: Message) {
-            let message = ClientMessage { message: Some(message) };
-            self.say.send(Ok(message)).await.expect("the session listens");
+            let message = ClientMessage {
+                message: Some(message),
+            };
+            self.say
+                .send(Ok(message))
+                .await
+                .expect("the session listens");
         }
 
         fn publish(&self, content: &[(&str, u32)]) {
@@ -331,12 +394,19 @@ mod tests {
         }
 
         async fn update(&mut self) -> Update {
-            self.hear.recv().await.expect("the stream is open").expect("no error")
+            self.hear
+                .recv()
+                .await
+                .expect("the stream is open")
+                .expect("no error")
         }
 
         async fn nothing_is_sent(&mut self) {
             let silence = Duration::from_secs(1);
-            assert!(timeout(silence, self.hear.recv()).await.is_err(), "something was sent");
+            assert!(
+                timeout(silence, self.hear.recv()).await.is_err(),
+                "something was sent"
+            );
         }
 
         fn node(&self) -> NodeStatus {
@@ -349,7 +419,10 @@ mod tests {
     }
 
     fn snapshot_after(previous: Option<&Snapshot>, content: &[(&str, u32)]) -> Snapshot {
-        let resources = content.iter().map(|(name, value)| service(name, *value)).collect();
+        let resources = content
+            .iter()
+            .map(|(name, value)| service(name, *value))
+            .collect();
         Snapshot::following(previous, resources)
     }
 
@@ -369,7 +442,10 @@ mod tests {
         let mut stage = Stage::start(Some(first));
         stage.hello(&version).await;
         let update = stage.update().await;
-        assert_eq!((update.mode(), update.upserts.len()), (UpdateMode::Delta, 0));
+        assert_eq!(
+            (update.mode(), update.upserts.len()),
+            (UpdateMode::Delta, 0)
+        );
         assert_eq!(update.version, version);
         stage.ack(update.nonce).await;
         stage.nothing_is_sent().await;
@@ -380,7 +456,10 @@ mod tests {
         let mut stage = Stage::start(Some(snapshot(&[("a", 1), ("b", 1)])));
         stage.hello("something old").await;
         let update = stage.update().await;
-        assert_eq!((update.mode(), update.upserts.len()), (UpdateMode::Snapshot, 2));
+        assert_eq!(
+            (update.mode(), update.upserts.len()),
+            (UpdateMode::Snapshot, 2)
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -420,7 +499,13 @@ mod tests {
             reason: "no such thing".into(),
             ..Default::default()
         }];
-        stage.send(Message::Ack(Ack { nonce, rejections, ..Ack::default() })).await;
+        stage
+            .send(Message::Ack(Ack {
+                nonce,
+                rejections,
+                ..Ack::default()
+            }))
+            .await;
         stage.nothing_is_sent().await;
         assert_eq!(stage.node().rejections.len(), 1);
         assert!(stage.node().acked.is_some());
@@ -431,7 +516,12 @@ mod tests {
         let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
         stage.hello("").await;
         stage.update().await;
-        let end = stage.hear.recv().await.expect("the reason").expect_err("an error");
+        let end = stage
+            .hear
+            .recv()
+            .await
+            .expect("the reason")
+            .expect_err("an error");
         assert_eq!(end.code(), tonic::Code::DeadlineExceeded);
         assert!(!stage.node().is_connected());
     }
@@ -439,7 +529,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_says_nothing_is_closed() {
         let mut stage = Stage::start(Some(snapshot(&[])));
-        let end = stage.hear.recv().await.expect("the reason").expect_err("an error");
+        let end = stage
+            .hear
+            .recv()
+            .await
+            .expect("the reason")
+            .expect_err("an error");
         assert_eq!(end.code(), tonic::Code::DeadlineExceeded);
         assert!(stage.nodes.list().is_empty());
     }
@@ -450,7 +545,12 @@ mod tests {
         stage.hello("").await;
         let nonce = stage.update().await.nonce;
         stage.ack(nonce + 7).await;
-        let end = stage.hear.recv().await.expect("the reason").expect_err("an error");
+        let end = stage
+            .hear
+            .recv()
+            .await
+            .expect("the reason")
+            .expect_err("an error");
         assert_eq!(end.code(), tonic::Code::FailedPrecondition);
     }
 

@@ -42,7 +42,11 @@ impl InspectionServer {
         compiled: watch::Receiver<Option<Arc<Compiled>>>,
         nodes: Nodes,
     ) -> Self {
-        Self { latest, compiled, nodes }
+        Self {
+            latest,
+            compiled,
+            nodes,
+        }
     }
 
     fn snapshot(&self) -> Result<Arc<Snapshot>, Status> {
@@ -59,8 +63,9 @@ impl Inspection for InspectionServer {
         request: Request<GetConfigRequest>,
     ) -> Result<Response<GetConfigResponse>, Status> {
         let GetConfigRequest { kind, name } = request.into_inner();
-        let kind = ResourceKind::try_from(kind)
-            .map_err(|_| Status::invalid_argument(format!("no kind of resource has number {kind}")))?;
+        let kind = ResourceKind::try_from(kind).map_err(|_| {
+            Status::invalid_argument(format!("no kind of resource has number {kind}"))
+        })?;
         let name = name.to_lowercase();
         let snapshot = self.snapshot()?;
         let wanted = snapshot.resources().iter().filter(|(key, _)| {
@@ -119,14 +124,19 @@ impl Inspection for InspectionServer {
             .filter(|diagnostic| {
                 request.container.is_empty() || diagnostic.container == request.container
             });
-        Ok(Response::new(ListDiagnosticsResponse { diagnostics: diagnostics.collect() }))
+        Ok(Response::new(ListDiagnosticsResponse {
+            diagnostics: diagnostics.collect(),
+        }))
     }
 
     async fn wait_for_version(
         &self,
         request: Request<WaitForVersionRequest>,
     ) -> Result<Response<WaitForVersionResponse>, Status> {
-        let WaitForVersionRequest { version, timeout_ms } = request.into_inner();
+        let WaitForVersionRequest {
+            version,
+            timeout_ms,
+        } = request.into_inner();
         let limit = match timeout_ms {
             0 => DEFAULT_WAIT,
             ms => Duration::from_millis(ms.into()),
@@ -148,7 +158,9 @@ impl InspectionServer {
         let closing = |_| Status::unavailable("the control plane is shutting down");
         let place = |now: &Snapshot| match version.as_str() {
             "" => Some((now.version().to_owned(), now.sequence())),
-            version => now.sequence_of(version).map(|sequence| (version.to_owned(), sequence)),
+            version => now
+                .sequence_of(version)
+                .map(|sequence| (version.to_owned(), sequence)),
         };
         let now = latest
             .wait_for(|now| now.as_deref().and_then(place).is_some())
@@ -174,5 +186,7 @@ impl InspectionServer {
 
 /// This version or a later one: a proxy may skip versions.
 fn serves(node: &NodeStatus, wanted: u64) -> bool {
-    node.acked.as_ref().is_some_and(|(_, sequence)| *sequence >= wanted)
+    node.acked
+        .as_ref()
+        .is_some_and(|(_, sequence)| *sequence >= wanted)
 }

@@ -12,11 +12,18 @@ use crate::snapshot::{Delta, Snapshot};
 pub(super) fn change(seen: Option<&Snapshot>, now: &Snapshot) -> WatchConfigResponse {
     let delta = match seen {
         Some(seen) => Delta::between(seen, now),
-        None => Delta { upserts: now.resources().values().cloned().collect(), removals: vec![] },
+        None => Delta {
+            upserts: now.resources().values().cloned().collect(),
+            removals: vec![],
+        },
     };
     WatchConfigResponse {
         version: now.version().to_owned(),
-        upserts: delta.upserts.iter().map(|resource| (**resource).clone()).collect(),
+        upserts: delta
+            .upserts
+            .iter()
+            .map(|resource| (**resource).clone())
+            .collect(),
         removals: delta.removals,
     }
 }
@@ -56,18 +63,27 @@ pub(super) fn diagnostic(finding: &Finding) -> wire::Diagnostic {
 
 /// Why waiting for a version did not end: who is behind.
 pub(super) fn behind(nodes: &[NodeStatus], latest: Option<&Snapshot>) -> String {
-    let Some(latest) = latest else { return "there is no configuration yet".to_owned() };
+    let Some(latest) = latest else {
+        return "there is no configuration yet".to_owned();
+    };
     let connected: Vec<_> = nodes.iter().filter(|node| node.is_connected()).collect();
     if connected.is_empty() {
         return "no proxy is connected".to_owned();
     }
     let late: Vec<_> = connected
         .iter()
-        .filter(|node| node.acked.as_ref().is_none_or(|(_, at)| *at < latest.sequence()))
+        .filter(|node| {
+            node.acked
+                .as_ref()
+                .is_none_or(|(_, at)| *at < latest.sequence())
+        })
         .map(|node| node.node.id.as_str())
         .collect();
     if late.is_empty() {
-        return format!("the version never came; the current one is {}", latest.version());
+        return format!(
+            "the version never came; the current one is {}",
+            latest.version()
+        );
     }
     format!("behind version {}: {}", latest.version(), late.join(", "))
 }
@@ -78,5 +94,8 @@ fn object(id: &ObjectId) -> ResourceId {
         ObjectKind::Middleware => ResourceKind::Middleware,
         ObjectKind::Service => ResourceKind::Service,
     };
-    ResourceId { kind: kind.into(), name: id.name.clone() }
+    ResourceId {
+        kind: kind.into(),
+        name: id.name.clone(),
+    }
 }

@@ -26,7 +26,10 @@ impl Delta {
                 .get(key)
                 .is_none_or(|before| !Arc::ptr_eq(before, resource) && before != *resource)
         });
-        let removals = old.resources().keys().filter(|key| !new.resources().contains_key(key));
+        let removals = old
+            .resources()
+            .keys()
+            .filter(|key| !new.resources().contains_key(key));
         Self {
             upserts: upserts.map(|(_, resource)| Arc::clone(resource)).collect(),
             removals: removals.map(|key| key.id()).collect(),
@@ -35,7 +38,11 @@ impl Delta {
 
     /// Bytes on the wire, uncompressed, about.
     pub fn encoded_len(&self) -> usize {
-        let upserts: usize = self.upserts.iter().map(|resource| resource.encoded_len()).sum();
+        let upserts: usize = self
+            .upserts
+            .iter()
+            .map(|resource| resource.encoded_len())
+            .sum();
         let removals: usize = self.removals.iter().map(ResourceId::encoded_len).sum();
         upserts + removals
     }
@@ -61,7 +68,10 @@ mod tests {
             set.remove(&ResourceKey::of(id));
         }
         for resource in &delta.upserts {
-            let id = resource.id.as_ref().expect("every resource of a snapshot has an id");
+            let id = resource
+                .id
+                .as_ref()
+                .expect("every resource of a snapshot has an id");
             set.insert(ResourceKey::of(id), Arc::clone(resource));
         }
         Snapshot::following(None, set.into_values().map(|r| (*r).clone()).collect())

@@ -42,7 +42,10 @@ pub struct Snapshot {
 impl ResourceKey {
     /// The key of `id`.
     pub fn of(id: &ResourceId) -> Self {
-        Self { kind: id.kind, name: id.name.clone() }
+        Self {
+            kind: id.kind,
+            name: id.name.clone(),
+        }
     }
 
     /// What the resource is.
@@ -57,7 +60,10 @@ impl ResourceKey {
 
     /// The key as the wire has it.
     pub fn id(&self) -> ResourceId {
-        ResourceId { kind: self.kind, name: self.name.clone() }
+        ResourceId {
+            kind: self.kind,
+            name: self.name.clone(),
+        }
     }
 }
 
@@ -68,7 +74,9 @@ impl Snapshot {
     pub fn following(previous: Option<&Self>, resources: Vec<Resource>) -> Self {
         let mut set = BTreeMap::new();
         for resource in resources {
-            let Some(key) = resource.id.as_ref().map(ResourceKey::of) else { continue };
+            let Some(key) = resource.id.as_ref().map(ResourceKey::of) else {
+                continue;
+            };
             let shared = previous
                 .and_then(|previous| previous.resources.get(&key))
                 .filter(|old| ***old == resource)
@@ -78,7 +86,13 @@ impl Snapshot {
         let (version, encoded_len) = digest(&set);
         let sequence = previous.map_or(1, |previous| previous.sequence + 1);
         let past = previous.map(Self::with_past).unwrap_or_default();
-        Self { version, sequence, encoded_len, resources: set, past }
+        Self {
+            version,
+            sequence,
+            encoded_len,
+            resources: set,
+            past,
+        }
     }
 
     /// Hex digest of the content.
@@ -98,7 +112,10 @@ impl Snapshot {
         if self.version == version {
             return Some(self.sequence);
         }
-        self.past.iter().find(|(past, _)| past == version).map(|(_, sequence)| *sequence)
+        self.past
+            .iter()
+            .find(|(past, _)| past == version)
+            .map(|(_, sequence)| *sequence)
     }
 
     fn with_past(&self) -> VecDeque<(String, u64)> {
@@ -133,7 +150,10 @@ fn digest(resources: &BTreeMap<ResourceKey, Arc<Resource>>) -> (String, usize) {
     }
     let mut bytes = [0; VERSION_BYTES];
     hasher.finalize_xof().fill(&mut bytes);
-    (bytes.iter().map(|byte| format!("{byte:02x}")).collect(), encoded_len)
+    (
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        encoded_len,
+    )
 }
 
 #[cfg(test)]
@@ -146,9 +166,15 @@ pub(crate) mod tests {
     /// A service named `name` whose content depends on `content`.
     pub(crate) fn service(name: &str, content: u32) -> Resource {
         Resource {
-            id: Some(ResourceId { kind: ResourceKind::Service.into(), name: name.to_owned() }),
+            id: Some(ResourceId {
+                kind: ResourceKind::Service.into(),
+                name: name.to_owned(),
+            }),
             origin: None,
-            spec: Some(Spec::Service(Service { dial_timeout_ms: content, ..Service::default() })),
+            spec: Some(Spec::Service(Service {
+                dial_timeout_ms: content,
+                ..Service::default()
+            })),
         }
     }
 

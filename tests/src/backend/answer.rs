@@ -26,8 +26,9 @@ pub(crate) async fn handle(
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
-    shared.requests.fetch_add(1, Ordering::Relaxed);
+    // First the mode: who sees the request counted may change it.
     let mode = lock(&shared.mode).clone();
+    shared.requests.fetch_add(1, Ordering::Release);
     if let Mode::Status(status) = mode {
         let mut response = Response::new(full(Bytes::new()));
         *response.status_mut() = StatusCode::from_u16(status).map_err(io::Error::other)?;

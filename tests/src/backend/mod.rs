@@ -141,7 +141,7 @@ impl Backend {
 
     /// Requests that arrived.
     pub fn requests(&self) -> usize {
-        self.shared.requests.load(Ordering::Relaxed)
+        self.shared.requests.load(Ordering::Acquire)
     }
 
     /// Connections accepted.

@@ -63,11 +63,7 @@ pub(super) fn command(
             None => Err(ConfigError::NoProvider),
         };
     }
-    if config.ping {
-        Ok(Command::Healthcheck(config))
-    } else {
-        Err(ConfigError::NoPing)
-    }
+    Ok(Command::Healthcheck(config))
 }
 
 /// Reads the words after a sub-command, of which no command is made without files.

@@ -28,6 +28,13 @@ pub(super) struct Offer {
     pub(super) server: Result<Server, String>,
 }
 
+/// Why a router is not declared, and the option that would mend it.
+struct Refusal {
+    option: &'static str,
+    message: String,
+    suggestion: String,
+}
+
 /// Reads the declaration of a container that takes part.
 pub(super) fn declare<'a>(
     container: &'a Container,
@@ -57,14 +64,6 @@ pub(super) fn declare<'a>(
         declaration = build.declaration;
     }
     declaration
-}
-
-/// Why a router cannot be made.
-struct Refusal {
-    /// The option that would help.
-    option: &'static str,
-    message: String,
-    suggestion: String,
 }
 
 struct Build<'b, 'a> {
@@ -126,9 +125,7 @@ impl Build<'_, '_> {
             Ok(router) => {
                 self.declaration.routers.insert(name, router);
             }
-            Err(refusal) => {
-                self.tell(Severity::Warning, refusal.message, refusal.suggestion);
-            }
+            Err(refusal) => self.tell(Severity::Warning, refusal.message, refusal.suggestion),
         }
     }
 
@@ -170,20 +167,17 @@ impl Build<'_, '_> {
             container_name: &container.name,
             labels: &container.labels,
         };
-        let suggestion = || format!("give it one with traefik.http.routers.{router}.rule");
+        let refusal = |why: String| Refusal {
+            option: "rule",
+            message: format!("router {router} has no rule, and {why}"),
+            suggestion: format!("give it one with traefik.http.routers.{router}.rule"),
+        };
         let rule = &self.options().default_rule;
         if rule.is_empty() {
-            return Err(Refusal {
-                option: "rule",
-                message: format!("router {router} has no rule, and there is no default rule"),
-                suggestion: suggestion(),
-            });
+            return Err(refusal("there is no default rule".to_owned()));
         }
-        rule.apply(&subject).map_err(|error| Refusal {
-            option: "rule",
-            message: format!("router {router} has no rule, and the default rule failed: {error}"),
-            suggestion: suggestion(),
-        })
+        rule.apply(&subject)
+            .map_err(|error| refusal(format!("the default rule failed: {error}")))
     }
 
     fn services(&mut self) {
@@ -235,6 +229,9 @@ impl Build<'_, '_> {
         let port = labels.port.as_deref();
         let address = address::server(container, self.site, port, &port_label, self.diagnostics)
             .map_err(Some)?;
+        if port.is_some() {
+            self.doubt_port(service, &port_label, labels);
+        }
         let weight = labels.weight.unwrap_or(1);
         let Some(weight) = u32::try_from(weight).ok().filter(|weight| *weight > 0) else {
             let label = format!("traefik.http.services.{service}.loadbalancer.server.weight");
@@ -257,6 +254,37 @@ impl Build<'_, '_> {
         })
     }
 
+    /// Warns of a port that the image does not say it listens on. It is used all
+    /// the same, as Traefik does: images need not say so.
+    fn doubt_port(&mut self, service: &str, label: &str, labels: &ServiceLabels) {
+        let container = self.declaration.container;
+        let exposed: BTreeSet<u16> = container.ports.iter().map(|port| port.private).collect();
+        let wanted = labels.port.as_deref().and_then(|port| port.parse().ok());
+        let looked_at = !container.image_unseen && !exposed.is_empty();
+        let Some(wanted) = wanted.filter(|_| looked_at) else {
+            return;
+        };
+        if exposed.contains(&wanted) {
+            return;
+        }
+        let exposed: Vec<_> = exposed.iter().map(ToString::to_string).collect();
+        let told = Diagnostic::warning(
+            format!(
+                "container {} does not expose port {wanted}; it is used all the same",
+                container.name
+            ),
+            format!(
+                "use {} if that is what it listens on, or expose {wanted}",
+                exposed.join(" or ")
+            ),
+        );
+        self.diagnostics.push(
+            told.container(&container.name)
+                .label(label)
+                .object(ObjectId::service(service)),
+        );
+    }
+
     fn insert(
         &mut self,
         name: String,
@@ -276,19 +304,15 @@ impl Build<'_, '_> {
     }
 
     fn reject(&mut self, router: &str, refusal: Refusal) {
-        let Refusal {
-            option,
-            message,
-            suggestion,
-        } = refusal;
         let id = ObjectId::router(router);
+        let label = format!("traefik.http.routers.{router}.{}", refusal.option);
         self.diagnostics.push(
-            Diagnostic::error(message.clone(), suggestion)
+            Diagnostic::error(refusal.message.clone(), refusal.suggestion)
                 .container(&self.declaration.container.name)
-                .label(format!("traefik.http.routers.{router}.{option}"))
+                .label(label)
                 .object(id.clone()),
         );
-        self.declaration.rejected.insert(id, message);
+        self.declaration.rejected.insert(id, refusal.message);
     }
 
     fn tell(&mut self, severity: Severity, message: String, suggestion: String) {

@@ -153,7 +153,8 @@ fn servers(all: &[(&Container, Offer)]) -> (Vec<Server>, Option<String>) {
 }
 
 fn disagreement(id: ObjectId, first: &Container, other: &Container) -> Diagnostic {
-    Diagnostic::warning(
+    let label = differing_label(&id, first, other);
+    let told = Diagnostic::warning(
         format!(
             "containers {} and {} define {id} differently; the definition of {} is in force \
              until it is gone, since it started first",
@@ -162,5 +163,34 @@ fn disagreement(id: ObjectId, first: &Container, other: &Container) -> Diagnosti
         "give both containers the same labels for it, or the objects different names",
     )
     .container(&other.name)
-    .object(id)
+    .object(id);
+    match label {
+        Some(label) => told.label(label),
+        None => told,
+    }
+}
+
+/// The first label of the object that one of them has and the other has not, or
+/// has with another value; none where the difference is in what was generated.
+fn differing_label(id: &ObjectId, first: &Container, other: &Container) -> Option<String> {
+    let prefix = format!("traefik.http.{}s.{}.", id.kind, id.name).to_lowercase();
+    let of_object = |container: &Container| -> BTreeMap<String, (String, String)> {
+        container
+            .labels
+            .iter()
+            .map(|(key, value)| (key.to_lowercase(), (key.clone(), value.clone())))
+            .filter(|(key, _)| key.starts_with(&prefix) && !key.contains(".loadbalancer.server."))
+            .collect()
+    };
+    let (first, other) = (of_object(first), of_object(other));
+    let differs = |(key, (_, value)): &(&String, &(String, String)), than: &BTreeMap<_, _>| {
+        than.get(*key)
+            .is_none_or(|(_, theirs): &(String, String)| theirs != value)
+    };
+    let mut labels = other.iter().filter(|label| differs(label, &first));
+    let mut missing = first.iter().filter(|label| differs(label, &other));
+    labels
+        .next()
+        .or_else(|| missing.next())
+        .map(|(_, (key, _))| key.clone())
 }

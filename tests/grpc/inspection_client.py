@@ -3,7 +3,7 @@
 Everything is learnt by server reflection: the services, their methods, the
 messages. Prints one JSON object with what was found.
 
-    inspect.py ADDRESS
+    inspection_client.py ADDRESS
 """
 
 import json
