@@ -34,7 +34,9 @@ fn main() -> ExitCode {
         }
         Command::Check(options) => block_on(preview::check(*options)),
         Command::Diff(options) => block_on(preview::diff(*options)),
-        Command::Healthcheck(config) => block_on(healthcheck::ask(&config)).map(|()| ExitCode::SUCCESS),
+        Command::Healthcheck(config) => {
+            block_on(healthcheck::ask(&config)).map(|()| ExitCode::SUCCESS)
+        }
         Command::Run(config) => {
             telemetry::start(config.log);
             block_on(run(*config)).map(|()| ExitCode::SUCCESS)

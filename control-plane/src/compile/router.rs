@@ -96,8 +96,15 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
 
 /// Tells of routers that other ones leave nothing to.
 fn tell_shadowed(served: &[Served], out: &mut Compiled) {
-    for Shadowed { router, entry_points, by } in shadow::find(served) {
-        let Some(object) = out.routers.get(&router.name) else { continue };
+    for Shadowed {
+        router,
+        entry_points,
+        by,
+    } in shadow::find(served)
+    {
+        let Some(object) = out.routers.get(&router.name) else {
+            continue;
+        };
         let (provider, containers) = (object.provider.clone(), object.containers.clone());
         let subject = Subject {
             qualified: &router.name,
