@@ -7,7 +7,9 @@ mod telemetry;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use fairway_control::config::{Command, StaticConfig};
+use fairway_control::config::{Command, StaticConfig, WaitOptions};
+use fairway_control::explain::ExplainOptions;
+use fairway_control::wait::WaitError;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
@@ -37,6 +39,15 @@ fn main() -> ExitCode {
         Command::Healthcheck(config) => {
             block_on(healthcheck::ask(&config)).map(|()| ExitCode::SUCCESS)
         }
+        Command::Explain(options) => block_on(async move {
+            print!("{}", fairway_control::explain::explain(&options).await?);
+            Ok(ExitCode::SUCCESS)
+        }),
+        Command::ExplainHelp => {
+            print!("{}", ExplainOptions::help());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Wait(options) => block_on(wait(options)).map(|()| ExitCode::SUCCESS),
         Command::Run(config) => {
             telemetry::start(config.log);
             block_on(run(*config)).map(|()| ExitCode::SUCCESS)
@@ -46,7 +57,8 @@ fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             eprintln!("fairway-control: {error:#}");
-            ExitCode::FAILURE
+            let waited = error.downcast_ref::<WaitError>();
+            waited.map_or(ExitCode::FAILURE, |error| ExitCode::from(error.exit_code()))
         }
     }
 }
@@ -69,5 +81,16 @@ async fn run(config: StaticConfig) -> anyhow::Result<()> {
     }
     info!("stopping");
     running.stop().await;
+    Ok(())
+}
+
+async fn wait(options: WaitOptions) -> anyhow::Result<()> {
+    let waited = fairway_control::wait::wait(&options).await?;
+    println!("{waited}");
+    for node in &waited.disconnected {
+        eprintln!(
+            "fairway-control: proxy {node} is disconnected; if it runs, it serves what it had"
+        );
+    }
     Ok(())
 }

@@ -10,6 +10,7 @@
 mod control_plane;
 mod diagnostic;
 mod engine_fault;
+mod explain;
 mod foreign_client;
 mod lifecycle;
 mod protocol_model;
@@ -17,3 +18,5 @@ mod routing;
 mod rule_fixture;
 mod scaling;
 mod stream;
+mod traefik_api;
+mod wait;

@@ -7,8 +7,7 @@ use crate::api::rawdata;
 use crate::model::Severity;
 
 pub(super) fn report(report: &Report) -> String {
-    let view = serde_json::to_value(rawdata::view(&report.compiled)).unwrap_or_default();
-    let mut out = match view {
+    let mut out = match rawdata::unserved(&report.compiled) {
         Value::Object(fields) => fields,
         _ => Map::new(),
     };

@@ -87,9 +87,9 @@ pub enum ConfigError {
         /// Where.
         address: String,
     },
-    /// The words after a sub-command.
+    /// Arguments of a command that has its own.
     #[error("{0}")]
-    Subcommand(String),
+    Usage(String),
     /// Nothing to watch.
     #[error("no provider is switched on; add --providers.docker")]
     NoProvider,

@@ -13,6 +13,7 @@ mod error;
 mod flag;
 mod parse;
 mod vocabulary;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,8 +21,10 @@ use std::time::Duration;
 
 pub use entrypoint::{EntryPointOptions, ForwardedHeaders};
 pub use error::ConfigError;
+pub use wait::{WaitOptions, WaitTarget};
 
 use crate::check::{CheckOptions, DiffOptions};
+use crate::explain::ExplainOptions;
 use crate::model::Diagnostic;
 use crate::provider::docker::DockerOptions;
 
@@ -39,6 +42,12 @@ pub enum Command {
     Check(Box<CheckOptions>),
     /// Show what files would change.
     Diff(Box<DiffOptions>),
+    /// Wait until the proxies of a running control plane have come far enough.
+    Wait(WaitOptions),
+    /// Ask a running control plane what a request would meet.
+    Explain(Box<ExplainOptions>),
+    /// Print [`ExplainOptions::help`].
+    ExplainHelp,
     /// Print the version.
     Version,
     /// Print the help of a sub-command.

@@ -6,6 +6,7 @@ use fairway_proto::inspection::v1::{self as wire, WatchConfigResponse};
 use crate::compile::Finding;
 use crate::discovery::NodeStatus;
 use crate::model::{ObjectId, ObjectKind, Severity};
+use crate::redact;
 use crate::snapshot::{Delta, Snapshot};
 
 /// What leads from `seen` to `now`; everything, if nothing was seen.
@@ -22,7 +23,7 @@ pub(super) fn change(seen: Option<&Snapshot>, now: &Snapshot) -> WatchConfigResp
         upserts: delta
             .upserts
             .iter()
-            .map(|resource| (**resource).clone())
+            .map(|resource| redact::resource(resource))
             .collect(),
         removals: delta.removals,
     }
@@ -59,33 +60,6 @@ pub(super) fn diagnostic(finding: &Finding) -> wire::Diagnostic {
         message: of.message.clone(),
         suggestion: of.suggestion.clone(),
     }
-}
-
-/// Why waiting for a version did not end: who is behind.
-pub(super) fn behind(nodes: &[NodeStatus], latest: Option<&Snapshot>) -> String {
-    let Some(latest) = latest else {
-        return "there is no configuration yet".to_owned();
-    };
-    let connected: Vec<_> = nodes.iter().filter(|node| node.is_connected()).collect();
-    if connected.is_empty() {
-        return "no proxy is connected".to_owned();
-    }
-    let late: Vec<_> = connected
-        .iter()
-        .filter(|node| {
-            node.acked
-                .as_ref()
-                .is_none_or(|(_, at)| *at < latest.sequence())
-        })
-        .map(|node| node.node.id.as_str())
-        .collect();
-    if late.is_empty() {
-        return format!(
-            "the version never came; the current one is {}",
-            latest.version()
-        );
-    }
-    format!("behind version {}: {}", latest.version(), late.join(", "))
 }
 
 fn object(id: &ObjectId) -> ResourceId {

@@ -5,11 +5,13 @@
 //! whatever goes wrong, a panic included, is an answer to this one request.
 
 mod access_log;
+mod arrival;
 mod body;
 mod connect;
 mod connection;
 mod entrypoint;
 mod error;
+mod explain;
 mod forward;
 mod gate;
 pub(crate) mod head;
@@ -35,6 +37,7 @@ use hyper::body::Incoming;
 
 pub(crate) use self::connect::tls_connector;
 pub(crate) use self::entrypoint::accept;
+pub(crate) use self::explain::explain;
 pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
 pub(crate) use self::pool::Pool;
 
@@ -43,10 +46,8 @@ use self::body::{Exchange, RequestBody, ResponseBody};
 use self::connect::Connection;
 use self::connection::Client;
 use self::error::ProxyError;
-use self::gate::Admission;
-use self::head::{Head, normalise_path, routing_host};
+use self::head::Head;
 use self::pool::Lease;
-use crate::middleware::Flow;
 use crate::routing::Route;
 
 /// The answer to one request before it is tied to the client's connection.
@@ -108,84 +109,30 @@ async fn answer(
         !request.headers().contains_key("x-test-panic"),
         "asked to panic"
     );
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let body = RequestBody::new(body, &client.patience);
-    let admission = gate::admit(&mut parts, client.take_fragment())?;
-    let Admission::Route {
-        host,
-        expects_continue,
-    } = admission
-    else {
+    let fragment = client.take_fragment();
+    let (peer, secure) = (client.peer, client.hop.secure);
+    let arrival = arrival::admit(parts, fragment, !body.is_empty(), peer, secure)?;
+    let Some(mut arrival) = arrival else {
         return Ok(Answer::own(StatusCode::OK));
     };
-    let upgrade = headers::requested_upgrade(
-        &parts.method,
-        parts.version,
-        &parts.headers,
-        !body.is_empty(),
-    );
-    let mut head = head_of(client, parts, host.as_ref())?;
     let route = client.worker.with_table(|table| {
-        let entry_point = table.entry_point(&client.entry_point)?;
-        let trusted = entry_point.trusted().is_trusted(client.peer);
-        headers::enter(
-            &mut head.headers,
-            &client.hop,
-            trusted,
-            host.as_ref(),
-            upgrade.as_ref(),
-        );
-        table.find(&client.entry_point, &head).cloned()
+        arrival.enter(table.entry_point(&client.entry_point)?, &client.hop);
+        table.find(&client.entry_point, &arrival.head).cloned()
     });
     let route = route.ok_or(ProxyError::NoRoute)?;
     if let Some(record) = record.as_deref_mut() {
         record.router.clone_from(&route.name);
         record.service.clone_from(&route.service.name);
     }
-    guard_loop(&route, &mut head)?;
+    arrival::guard_loop(&route, &mut arrival.head)?;
     let onward = Onward {
         body,
-        upgrade,
-        expects_continue,
+        upgrade: arrival.upgrade,
+        expects_continue: arrival.expects_continue,
     };
-    Ok(through(client, &route, head, onward, record).await)
-}
-
-/// The request in the one form that rules and middlewares see.
-fn head_of(
-    client: &Client,
-    parts: http::request::Parts,
-    host: Option<&HeaderValue>,
-) -> Result<Head, ProxyError> {
-    let path = normalise_path(parts.uri.path())
-        .map_err(ProxyError::Path)?
-        .into_owned();
-    Ok(Head {
-        path,
-        query: parts.uri.query().map(|query| query.replace(';', "&")),
-        host: host
-            .and_then(|host| host.to_str().ok())
-            .map(routing_host)
-            .unwrap_or_default(),
-        method: parts.method,
-        headers: parts.headers,
-        peer: client.peer,
-        secure: client.hop.secure,
-        host_header: None,
-        omit_forwarded_for: false,
-    })
-}
-
-/// Stops a router with a generated rule from calling itself for ever.
-fn guard_loop(route: &Route, head: &mut Head) -> Result<(), ProxyError> {
-    let Some(guard) = &route.loop_guard else {
-        return Ok(());
-    };
-    if head.headers.get(headers::ROUTER) == Some(guard) {
-        return Err(ProxyError::Loop);
-    }
-    head.headers.insert(headers::ROUTER, guard.clone());
-    Ok(())
+    Ok(through(client, &route, arrival.head, onward, record).await)
 }
 
 /// What goes to the server besides the head.
@@ -203,15 +150,7 @@ async fn through(
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Answer {
-    let mut seen = 0;
-    let mut early = None;
-    for middleware in &route.middlewares {
-        seen += 1;
-        if let Flow::Respond(answer) = middleware.on_request(&mut head) {
-            early = Some(answer);
-            break;
-        }
-    }
+    let (seen, early) = arrival::inward(route, &mut head, |_, _, _| ());
     let mut answer = match early {
         Some(answer) => Answer::from_middleware(client, route, answer),
         None => match to_server(client, route, head, onward, record).await {
