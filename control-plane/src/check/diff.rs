@@ -16,6 +16,7 @@ use tonic::transport::Endpoint;
 use super::entrypoint::Origin;
 use super::{Format, Report, Sources, json, text};
 use crate::config::{EntryPointOptions, ForwardedHeaders};
+use crate::redact;
 
 /// Longest wait for the control plane.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -141,8 +142,14 @@ pub fn between(report: &Report, running: &[Resource]) -> Vec<Change> {
         .iter()
         .filter_map(|it| Some((key(it)?, it)))
         .collect();
-    let planned = &report.compiled.resources;
-    let planned: BTreeMap<_, _> = planned
+    // What runs is told without secrets; and none belongs on a screen.
+    let redacted: Vec<Resource> = report
+        .compiled
+        .resources
+        .iter()
+        .map(redact::resource)
+        .collect();
+    let planned: BTreeMap<_, _> = redacted
         .iter()
         .filter_map(|it| Some((key(it)?, it)))
         .collect();

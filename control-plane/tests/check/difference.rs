@@ -143,3 +143,14 @@ async fn a_running_control_plane_is_asked_what_it_has() {
     );
     running.stop().await;
 }
+
+#[test]
+fn a_difference_shows_no_secrets() {
+    let after = "services:\n  a:\n    labels:\n    - \
+                 traefik.http.middlewares.m.headers.customrequestheaders.Authorization=s3cret\n";
+    let lines = changes("services: {}", after).join("\n");
+    assert!(
+        lines.contains("[redacted]") && !lines.contains("s3cret"),
+        "{lines}"
+    );
+}
