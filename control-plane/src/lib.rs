@@ -6,7 +6,9 @@
 //! read along, and [`explain`] is a client of the former. `main.rs` is a thin shell around [`start`].
 
 pub mod api;
+pub mod check;
 pub mod compile;
+mod compose;
 pub mod config;
 pub mod discovery;
 pub mod explain;

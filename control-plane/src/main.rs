@@ -1,6 +1,7 @@
 //! `fairway-control`: a thin shell around the library.
 
 mod healthcheck;
+mod preview;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -23,29 +24,37 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Help => {
             print!("{}", Command::help());
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Command::Version => {
             println!("fairway-control {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show(text) => {
+            print!("{text}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(options) => block_on(preview::check(*options)),
+        Command::Diff(options) => block_on(preview::diff(*options)),
+        Command::Healthcheck(config) => {
+            block_on(healthcheck::ask(&config)).map(|()| ExitCode::SUCCESS)
         }
         Command::Explain(options) => block_on(async move {
             print!("{}", fairway_control::explain::explain(&options).await?);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }),
         Command::ExplainHelp => {
             print!("{}", ExplainOptions::help());
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Healthcheck(config) => block_on(healthcheck::ask(&config)),
-        Command::Wait(options) => block_on(wait(options)),
+        Command::Wait(options) => block_on(wait(options)).map(|()| ExitCode::SUCCESS),
         Command::Run(config) => {
             telemetry::start(config.log);
-            block_on(run(*config))
+            block_on(run(*config)).map(|()| ExitCode::SUCCESS)
         }
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("fairway-control: {error:#}");
             let waited = error.downcast_ref::<WaitError>();
@@ -54,7 +63,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

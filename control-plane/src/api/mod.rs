@@ -13,7 +13,7 @@ mod internal;
 mod list;
 mod object;
 mod overview;
-mod rawdata;
+pub(crate) mod rawdata;
 mod respond;
 mod time;
 mod view;

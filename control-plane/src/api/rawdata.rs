@@ -6,8 +6,10 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
+use super::internal::Internal;
 use super::view::{DiagnosticView, MiddlewareView, RouterView, ServiceView};
 use super::{Catalog, Shared, respond};
+use crate::compile::Compiled;
 
 /// Objects by qualified name.
 type Named<'a, V> = BTreeMap<&'a str, V>;
@@ -32,6 +34,13 @@ struct RawData<'a> {
 
 pub(super) async fn answer(State(shared): State<Shared>) -> Response {
     shared.with_catalog(|catalog| respond::json(&RawData::new(catalog)))
+}
+
+/// The answer for what was compiled and is served by nobody.
+pub(crate) fn unserved(compiled: &Compiled) -> serde_json::Value {
+    let internal = Internal::default();
+    let catalog = Catalog::new(compiled, &internal, None, &[]);
+    serde_json::to_value(RawData::new(&catalog)).unwrap_or_default()
 }
 
 impl<'a> RawData<'a> {

@@ -12,6 +12,7 @@ use super::{
     API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LogFormat, LogLevel,
     LogOptions, ServersTransport, StaticConfig, address,
 };
+use crate::check::{CheckOptions, DiffOptions};
 use crate::explain::ExplainOptions;
 use crate::model::Diagnostic;
 use crate::provider::docker::{Constraint, DefaultRule, DockerOptions, Endpoint};
@@ -38,6 +39,17 @@ pub(super) fn command(
     {
         return Ok(Command::Help);
     }
+    if args.next_if(|word| word == "check").is_some() {
+        return subcommand(args, |it: CheckOptions| {
+            let has_input = it.docker || !it.files.paths.is_empty();
+            has_input.then(|| Command::Check(Box::new(it)))
+        });
+    }
+    if args.next_if(|word| word == "diff").is_some() {
+        return subcommand(args, |it: DiffOptions| {
+            (!it.files.paths.is_empty()).then(|| Command::Diff(Box::new(it)))
+        });
+    }
     if args.next_if(|word| word == "wait").is_some() {
         return super::wait::command(args);
     }
@@ -61,6 +73,25 @@ pub(super) fn command(
         };
     }
     Ok(Command::Healthcheck(config))
+}
+
+/// Reads the words after a sub-command, of which no command is made without files.
+fn subcommand<T: clap::Parser>(
+    args: impl Iterator<Item = String>,
+    command: impl Fn(T) -> Option<Command>,
+) -> Result<Command, ConfigError> {
+    // clap takes the first word for the name of the program.
+    let words = ["fairway-control".to_owned()].into_iter().chain(args);
+    match T::try_parse_from(words) {
+        Ok(options) => command(options)
+            .ok_or_else(|| ConfigError::Usage("name at least one FILE; see --help".to_owned())),
+        Err(error) if !error.use_stderr() => Ok(Command::Show(error.to_string())),
+        Err(error) => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            Err(ConfigError::Usage(text.to_owned()))
+        }
+    }
 }
 
 /// Reads the arguments of `explain`.
