@@ -7,7 +7,7 @@ use fairway_proto::discovery::v1::resource::Spec;
 use serde_json::{Map, Value};
 
 /// What stands in place of a secret.
-const REDACTED: &str = "[redacted]";
+pub(crate) const REDACTED: &str = "[redacted]";
 
 /// Options whose text is a secret.
 const SECRET_OPTIONS: &[&str] = &["password", "secret", "token", "key"];
