@@ -214,7 +214,7 @@ fn write_diagnostic(out: &mut String, of: &Diagnostic) -> fmt::Result {
     }
 }
 
-/// What to do about it; the rest is in docs/why.md.
+/// What to do about it; the rest is in docs/why.
 fn advice(told: &Explanation) -> Option<String> {
     let nearest = || {
         let mut failed = told.tried.iter().filter(|tried| !tried.matched);
@@ -236,15 +236,14 @@ fn advice(told: &Explanation) -> Option<String> {
                 )
             }
             (None, None) => "is the container running, enabled and labelled with this host? \
-                 See docs/why.md, no_route"
+                 See docs/why/404.md"
                 .to_owned(),
         },
         "no_server" => "start a container of this service, or wait until it is healthy".to_owned(),
         "redirect" if told.location.is_empty() => return None,
         "redirect" => format!("explain {} to see where that leads", told.location),
         "" if told.servers.iter().all(is_out) && !told.servers.is_empty() => {
-            "no server accepted connections lately: expect 502 or 504; see docs/why.md, \
-             connect_refused"
+            "no server accepted connections lately: expect 502 or 504; see docs/why/502.md"
                 .to_owned()
         }
         _ => return None,
@@ -404,7 +403,7 @@ a@docker sends it to http://10.0.0.2:80 as /
   Service s@docker:
     http://10.0.0.2:80  a-1  out of rotation for 1.5 s more: it did not accept a connection
 
-Next: no server accepted connections lately: expect 502 or 504; see docs/why.md, connect_refused
+Next: no server accepted connections lately: expect 502 or 504; see docs/why/502.md
 ";
         assert_eq!(written(told, Vec::new()), expected);
     }
