@@ -6,7 +6,7 @@ API_PORT := $(or $(FAIRWAY_API_PORT),8081)
 GRPC_PORT := $(or $(FAIRWAY_GRPC_PORT),9090)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nextest grpc-clients images up down test test-docker bench fmt lint
+.PHONY: help setup nextest grpc-clients images up down test test-docker bench fuzz fmt lint
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,21 @@ bench: ## Compare the proxy with HAProxy and nginx on loopback
 	@for tool in $(BENCH_TOOLS); do command -v $$tool >/dev/null || \
 		{ apt-get install -y --no-install-recommends haproxy nginx-light wrk util-linux; exit; }; done
 	cargo run --release --locked -p fairway-tests --bin bench
+
+# A stable compiler takes the fuzzer's instrumentation if it is told to; sanitizers need
+# another one, and find little in code without `unsafe`.
+FUZZ_SECONDS := 60
+FUZZ_TARGETS := check label rule
+
+fuzz: export RUSTC_BOOTSTRAP := 1
+fuzz: ## Feed the readers of files, labels and rules with anything, a minute each
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	@set -e; for target in $(FUZZ_TARGETS); do \
+		mkdir -p target/fuzz/corpus/$$target; \
+		cargo fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none \
+			$$target target/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=2048; \
+	done
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -10,10 +11,10 @@ use super::finding::Finding;
 use super::{Report, compile};
 use crate::compose::Guests;
 use crate::config::{ConfigError, StaticConfig};
-use crate::provider::docker;
+use crate::provider::docker::{self, Endpoint};
 
 /// Longest wait for the engine's first list.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why an engine could not be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,15 +22,27 @@ pub enum LiveError {
     /// A flag cannot be used.
     #[error(transparent)]
     Flag(#[from] ConfigError),
+    /// Nothing listens there.
+    #[error("cannot reach the Docker Engine at {endpoint}: {cause}")]
+    Away {
+        /// Where it was looked for.
+        endpoint: Endpoint,
+        /// What the system says.
+        cause: String,
+    },
     /// No complete list came.
-    #[error("the Docker Engine gave no list of containers within {} s", PATIENCE.as_secs())]
-    NoList,
+    #[error("the Docker Engine at {endpoint} gave no list of containers within {} s", PATIENCE.as_secs())]
+    NoList {
+        /// Where it was asked.
+        endpoint: Endpoint,
+    },
 }
 
 /// Checks the containers of the engine that `flags` name, with [`check`](super::check)'s eyes.
 ///
 /// # Errors
-/// If a flag cannot be used, or the engine does not answer.
+/// If a flag cannot be used, nothing listens at the engine's endpoint (told at once), or
+/// no complete list comes within 10 s.
 pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
     let named = flags
         .iter()
@@ -40,6 +53,12 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
     let config = StaticConfig::parse(all)?;
     let mut options = config.docker.clone().unwrap_or_default();
     options.watch = false;
+    let endpoint = options.endpoint.clone();
+    // The provider tries again for ever, and tells only the log why it must.
+    if let Err(cause) = reach(&endpoint).await {
+        let cause = cause.to_string();
+        return Err(LiveError::Away { endpoint, cause });
+    }
     let (out, mut seen) = watch::channel(None);
     let provider = tokio::spawn(docker::run(options, out));
     let state = timeout(PATIENCE, seen.wait_for(Option::is_some)).await;
@@ -48,7 +67,7 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
         Ok(Err(_)) | Err(_) => None,
     };
     provider.abort();
-    let compiled = compile(&config, state.ok_or(LiveError::NoList)?);
+    let compiled = compile(&config, state.ok_or(LiveError::NoList { endpoint })?);
     let mut findings: Vec<Finding> = compiled
         .diagnostics
         .iter()
@@ -73,4 +92,17 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
         guests: Guests::default(),
         compiled,
     })
+}
+
+/// Opens a connection and closes it.
+async fn reach(endpoint: &Endpoint) -> std::io::Result<()> {
+    let connected = timeout(PATIENCE, async {
+        match endpoint {
+            Endpoint::Unix(path) => UnixStream::connect(path).await.map(drop),
+            Endpoint::Tcp(place) => TcpStream::connect(place).await.map(drop),
+        }
+    });
+    connected
+        .await
+        .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::suggestion;
 use super::tree::{Leaf, Node};
 use super::value::{self, Value};
-use super::vocabulary::{Form, State, Word, words};
+use super::vocabulary::{Form, State, Word, is_below, switched_on, words};
 use crate::model::{ObjectId, ObjectKind};
 
 /// The checked options of one object.
@@ -384,10 +384,6 @@ fn parse(text: &str, word: &Word) -> Result<Value, (String, String)> {
     }
 }
 
-fn switched_on(text: &str) -> bool {
-    text.is_empty() || text.eq_ignore_ascii_case("true")
-}
-
 fn join(above: &str, node: &Node) -> String {
     if node.is_index() {
         format!("{above}[]")
@@ -402,11 +398,4 @@ pub(super) fn join_name(above: &str, name: &str) -> String {
     } else {
         format!("{above}.{name}")
     }
-}
-
-/// The option is below the path, at any depth.
-pub(super) fn is_below(option: &str, path: &str) -> bool {
-    let head = option.get(..path.len());
-    let tail = option.get(path.len()..).unwrap_or_default();
-    head.is_some_and(|head| head.eq_ignore_ascii_case(path)) && tail.starts_with(['.', '['])
 }

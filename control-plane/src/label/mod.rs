@@ -27,6 +27,23 @@ pub(crate) use value::is_port;
 use crate::middleware::Middleware;
 use crate::model::{ObjectId, ObjectKind, Scheme};
 
+/// The option of this label that Traefik honours with this value and Fairway does
+/// not, spelled as Traefik spells it: `forwardAuth`, `loadBalancer.sticky`. `None` also
+/// for what Traefik itself refuses or ignores, and for TCP and UDP.
+#[must_use]
+pub fn pending(label: &str, value: &str) -> Option<&'static str> {
+    let mut parts = label.splitn(5, '.');
+    let mut next = || parts.next().unwrap_or_default().to_ascii_lowercase();
+    let kind = match (next().as_str(), next().as_str(), next().as_str()) {
+        ("traefik", "http", "routers") => ObjectKind::Router,
+        ("traefik", "http", "services") => ObjectKind::Service,
+        ("traefik", "http", "middlewares") => ObjectKind::Middleware,
+        _ => return None,
+    };
+    let option = parts.nth(1)?;
+    vocabulary::pending_option(kind, option, value).map(|word| word.path)
+}
+
 /// What the labels of one container declare.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {

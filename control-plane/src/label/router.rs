@@ -2,6 +2,8 @@
 
 use super::RouterLabels;
 use super::fields::Fields;
+use super::vocabulary::is_pending_value;
+use crate::model::ObjectKind;
 
 /// Highest priority a user's router can have; above are Fairway's own.
 const MAX_PRIORITY: i64 = i64::MAX - 1000;
@@ -16,8 +18,8 @@ pub(super) fn decode(fields: &mut Fields) -> RouterLabels {
             "write a smaller number",
         );
     }
-    // Traefik takes every other text for v3.
-    if fields.text("ruleSyntax") == Some("v2") {
+    let syntax = fields.text("ruleSyntax").unwrap_or_default();
+    if is_pending_value(ObjectKind::Router, "ruleSyntax", syntax) {
         fields.reject(
             "ruleSyntax",
             "the rule syntax v2 is not available yet",

@@ -1,8 +1,9 @@
 //! Options of a service.
 
 use super::fields::Fields;
+use super::vocabulary::is_pending_value;
 use super::{ServiceLabels, value};
-use crate::model::Scheme;
+use crate::model::{ObjectKind, Scheme};
 
 const PORT: &str = "loadBalancer.server.port";
 const SCHEME: &str = "loadBalancer.server.scheme";
@@ -62,7 +63,7 @@ fn check_strategy(fields: &mut Fields) {
     };
     match strategy.as_str() {
         "wrr" => {}
-        "p2c" | "hrw" | "leasttime" => fields.remark(
+        _ if is_pending_value(ObjectKind::Service, STRATEGY, &strategy) => fields.remark(
             STRATEGY,
             format!("the strategy {strategy} has no effect yet: the servers are used in turn"),
             "remove the label, or leave it for a later version",
@@ -76,13 +77,13 @@ fn check_strategy(fields: &mut Fields) {
 }
 
 fn check_transport(fields: &mut Fields) {
-    match fields.some_text(TRANSPORT).as_deref() {
-        None | Some("default@internal") => {}
-        // It may hold the only certificates the author trusts.
-        Some(transport) => fields.reject(
+    let transport = fields.some_text(TRANSPORT).unwrap_or_default();
+    // It may hold the only certificates the author trusts.
+    if is_pending_value(ObjectKind::Service, TRANSPORT, &transport) {
+        fields.reject(
             TRANSPORT,
             format!("the servers transport {transport} does not exist: none is available yet"),
             "remove the label, if the default transport will do",
-        ),
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! What may have been meant by an option that nobody knows.
 
-use super::fields::{is_below, join_name, key};
+use super::fields::{join_name, key};
 use super::tree::Node;
+use super::vocabulary::is_below;
 use super::vocabulary::{Form, Word, words};
 use crate::model::ObjectId;
 use crate::spelling;

@@ -1,7 +1,7 @@
 //! Options of a middleware: `traefik.http.middlewares.<name>.<kind>.…`
 
 use super::Form::{Bool, Duration, Free, Group, Int, List, Map, References, Switch, Text};
-use super::{Form, Word, ignored, part, refused, served};
+use super::{Form, Word, ignored, part, pending, refused, served};
 
 const REDIRECT: &str = "use a redirectScheme middleware";
 
@@ -181,23 +181,23 @@ pub(super) const WORDS: &[Word] = &[
     served("encodedCharacters.allowEncodedPercent", Bool),
     served("encodedCharacters.allowEncodedQuestionMark", Bool),
     served("encodedCharacters.allowEncodedHash", Bool),
-    refused(
+    pending(refused(
         "plugin",
         Free,
         "is not available: plugins are programs for Traefik",
         "use one of the middlewares of docs/labels.md",
-    ),
+    )),
 ];
 
 /// Not available yet. Serving without it could open what it was to protect, so
 /// the middleware is rejected, and with it the routers that use it.
 const fn awaited(path: &'static str, form: Form) -> Word {
-    refused(
+    pending(refused(
         path,
         form,
         "is not available yet",
         "take the middleware out of the routers that use it, if they may be served without it",
-    )
+    ))
 }
 
 /// Without effect in Traefik v3, too.

@@ -20,6 +20,8 @@ pub(crate) struct Word {
     pub(crate) form: Form,
     /// What becomes of it.
     pub(crate) state: State,
+    /// Traefik honours it and Fairway does not.
+    pub(crate) pending: bool,
 }
 
 /// What a value looks like.
@@ -80,6 +82,7 @@ const fn served(path: &'static str, form: Form) -> Word {
         path,
         form,
         state: State::Served,
+        pending: false,
     }
 }
 
@@ -89,17 +92,18 @@ const fn part(path: &'static str, form: Form) -> Word {
         path,
         form,
         state: State::Inherited,
+        pending: false,
     }
 }
 
 /// Will have an effect, and can be done without until then.
 const fn later(path: &'static str, form: Form) -> Word {
-    ignored(
+    pending(ignored(
         path,
         form,
         "has no effect yet",
         "remove the label, or leave it for a later version",
-    )
+    ))
 }
 
 /// Has no effect, for good.
@@ -108,6 +112,7 @@ const fn ignored(path: &'static str, form: Form, why: &'static str, instead: &'s
         path,
         form,
         state: State::Ignored(why, instead),
+        pending: false,
     }
 }
 
@@ -117,7 +122,82 @@ const fn refused(path: &'static str, form: Form, why: &'static str, instead: &'s
         path,
         form,
         state: State::Refused(why, instead),
+        pending: false,
     }
+}
+
+/// The option is Traefik's, and Fairway does without.
+const fn pending(word: Word) -> Word {
+    Word {
+        pending: true,
+        ..word
+    }
+}
+
+/// The word for an option that Traefik honours with this value and Fairway does not.
+/// `path` as in a label, in any case.
+pub(crate) fn pending_option(kind: ObjectKind, path: &str, value: &str) -> Option<&'static Word> {
+    let path = without_indices(path);
+    let is_above = |word: &&Word| {
+        word.state != State::Inherited
+            && matches!(word.form, Form::Group | Form::Switch | Form::Free)
+            && is_below(&path, word.path)
+    };
+    let exact = |word: &&Word| word.path.eq_ignore_ascii_case(&path);
+    let known = words(kind);
+    let word = match known.iter().find(exact) {
+        Some(word) if word.state == State::Inherited => known
+            .iter()
+            .filter(is_above)
+            .max_by_key(|word| word.path.len())?,
+        Some(word) => word,
+        None => known
+            .iter()
+            .filter(is_above)
+            .find(|word| word.form == Form::Free)?,
+    };
+    let off = word.form == Form::Switch && exact(&word) && !switched_on(value);
+    let pending = word.pending && !off || is_pending_value(kind, word.path, value);
+    pending.then_some(word)
+}
+
+/// The option is served, but for this value, which Traefik honours.
+pub(crate) fn is_pending_value(kind: ObjectKind, option: &str, value: &str) -> bool {
+    match (kind, option) {
+        // Traefik takes every other text for v3.
+        (ObjectKind::Router, "ruleSyntax") => value == "v2",
+        (ObjectKind::Router, "service") => value.ends_with("@internal"),
+        (ObjectKind::Service, "loadBalancer.strategy") => {
+            matches!(value, "p2c" | "hrw" | "leasttime")
+        }
+        (ObjectKind::Service, "loadBalancer.serversTransport") => {
+            !matches!(value, "" | "default@internal")
+        }
+        _ => false,
+    }
+}
+
+/// `a[0].b` as `a[].b`.
+fn without_indices(path: &str) -> String {
+    let mut parts = path.split('[');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push('[');
+        out.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+    }
+    out
+}
+
+/// What a [`Form::Switch`] says.
+pub(crate) fn switched_on(text: &str) -> bool {
+    text.is_empty() || text.eq_ignore_ascii_case("true")
+}
+
+/// The option is below the path, at any depth.
+pub(crate) fn is_below(option: &str, path: &str) -> bool {
+    let head = option.get(..path.len());
+    let tail = option.get(path.len()..).unwrap_or_default();
+    head.is_some_and(|head| head.eq_ignore_ascii_case(path)) && tail.starts_with(['.', '['])
 }
 
 #[cfg(test)]
@@ -154,6 +234,56 @@ mod tests {
                     && matches!(group.form, Form::Group | Form::Switch)
             });
             assert!(above, "{}", word.path);
+        }
+    }
+
+    #[test]
+    fn an_option_is_pending_if_traefik_honours_it_and_fairway_does_not() {
+        use ObjectKind::{Middleware, Router, Service};
+        let cases = [
+            (Router, "rule", "Host(`a`)", None),
+            (Router, "TLS", "true", Some("tls")),
+            (Router, "tls", "false", None),
+            (Router, "tls.domains[0].main", "a.test", Some("tls")),
+            (Router, "ruleSyntax", "v2", Some("ruleSyntax")),
+            (Router, "rulesyntax", "v3", None),
+            (Router, "service", "api@internal", Some("service")),
+            (Router, "rul", "Host(`a`)", None),
+            (Router, "parentRefs", "a", None),
+            (Service, "loadbalancer.server.port", "80", None),
+            (
+                Service,
+                "loadbalancer.sticky",
+                "true",
+                Some("loadBalancer.sticky"),
+            ),
+            (
+                Service,
+                "loadbalancer.sticky.cookie.name",
+                "a",
+                Some("loadBalancer.sticky"),
+            ),
+            (
+                Service,
+                "loadbalancer.strategy",
+                "hrw",
+                Some("loadBalancer.strategy"),
+            ),
+            (Service, "loadbalancer.strategy", "best", None),
+            (Service, "weighted.services", "a", None),
+            (Middleware, "plugin.x.y", "1", Some("plugin")),
+            (
+                Middleware,
+                "buffering.retryExpression",
+                "x",
+                Some("buffering"),
+            ),
+            (Middleware, "headers.sslRedirect", "true", None),
+            (Middleware, "headers.customRequestHeaders.A", "b", None),
+        ];
+        for (kind, path, value, expected) in cases {
+            let word = pending_option(kind, path, value).map(|word| word.path);
+            assert_eq!(word, expected, "{kind} {path}={value}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Options of a router: `traefik.http.routers.<name>.…`
 
 use super::Form::{Bool, Group, Int, List, References, Switch, Text};
-use super::{Word, ignored, later, part, refused, served};
+use super::{Word, ignored, later, part, pending, refused, served};
 
 pub(super) const WORDS: &[Word] = &[
     served("rule", Text),
@@ -10,12 +10,12 @@ pub(super) const WORDS: &[Word] = &[
     served("middlewares", References),
     served("service", Text),
     served("priority", Int),
-    refused(
+    pending(refused(
         "tls",
         Switch,
         "TLS is not available yet",
         "remove the tls labels of this router to serve it over plain HTTP",
-    ),
+    )),
     part("tls.options", Text),
     part("tls.certResolver", Text),
     part("tls.domains[].main", Text),

@@ -1,7 +1,7 @@
 //! Options of a service: `traefik.http.services.<name>.…`
 
 use super::Form::{Bool, Duration, Free, Group, Int, Map, References, Switch, Text};
-use super::{Word, ignored, later, part, refused, served};
+use super::{Word, ignored, later, part, pending, refused, served};
 
 const BY_LABEL: &str = "cannot be declared by label";
 const USE_SERVERS: &str = "declare a loadBalancer";
@@ -12,12 +12,12 @@ pub(super) const WORDS: &[Word] = &[
     served("loadBalancer.server.port", Text),
     served("loadBalancer.server.scheme", Text),
     served("loadBalancer.server.weight", Int),
-    refused(
+    pending(refused(
         "loadBalancer.server.url",
         Text,
         "is not available yet",
         "use loadBalancer.server.port and .scheme to reach the container itself",
-    ),
+    )),
     ignored(
         "loadBalancer.server.preservePath",
         Bool,
@@ -54,12 +54,12 @@ pub(super) const WORDS: &[Word] = &[
     later("loadBalancer.passiveHealthCheck", Group),
     part("loadBalancer.passiveHealthCheck.failureWindow", Duration),
     part("loadBalancer.passiveHealthCheck.maxFailedAttempts", Int),
-    refused(
+    pending(refused(
         "middlewares",
         References,
         "is not available yet",
         "name the middlewares in the routers that use the service",
-    ),
+    )),
     refused("weighted", Free, BY_LABEL, USE_SERVERS),
     refused("mirroring", Free, BY_LABEL, USE_SERVERS),
     refused("failover", Free, BY_LABEL, USE_SERVERS),
