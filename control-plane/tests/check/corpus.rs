@@ -10,9 +10,9 @@ use fairway_control::model::Severity;
 
 use crate::files;
 
-/// Thousandths of the services that are understood apart from TLS, TCP and UDP. Raise
-/// it with each option that becomes available.
-const UNDERSTOOD_FLOOR: usize = 0;
+/// How many services of the corpus are understood apart from TLS, TCP and UDP, at
+/// least. Raise it with each option that becomes available.
+const UNDERSTOOD_FLOOR: usize = 496;
 
 fn corpus() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/corpus/projects.yml");
@@ -294,10 +294,20 @@ fn services_are_understood_but_for_what_traefik_honours_and_fairway_does_not() {
         thousandths % 10
     );
     for (option, services) in &sum.pending {
-        println!("{services:6} services with {option}");
+        // Of this option only the value `…@internal` is pending.
+        let value = if *option == "service" {
+            "=…@internal"
+        } else {
+            ""
+        };
+        println!("{services:6} services with {option}{value}");
     }
-    assert!(sum.services > 1000, "{} services", sum.services);
-    assert!(thousandths >= UNDERSTOOD_FLOOR, "{thousandths} thousandths");
+    assert!(sum.services > 500, "{} services", sum.services);
+    assert!(
+        sum.understood >= UNDERSTOOD_FLOOR,
+        "{} services understood",
+        sum.understood
+    );
 }
 
 /// The measure above is the vocabulary's; the diagnostics must agree with it.
