@@ -12,6 +12,7 @@ mod diagnostic;
 mod engine_fault;
 mod foreign_client;
 mod lifecycle;
+mod middleware;
 mod protocol_model;
 mod routing;
 mod rule_fixture;

@@ -4,7 +4,12 @@
 
 mod add_prefix;
 mod chain;
+mod content_type;
+mod encoded_characters;
 mod headers;
+mod ip_allow_list;
+mod ip_strategy;
+mod redirect_regex;
 mod redirect_scheme;
 mod replace_path;
 mod replace_path_regex;
@@ -15,7 +20,12 @@ mod tests;
 
 pub use add_prefix::AddPrefix;
 pub use chain::Chain;
-pub use headers::Headers;
+pub use content_type::ContentType;
+pub use encoded_characters::EncodedCharacters;
+pub use headers::{Cors, Headers, Security};
+pub use ip_allow_list::IpAllowList;
+pub use ip_strategy::IpStrategy;
+pub use redirect_regex::RedirectRegex;
 pub use redirect_scheme::RedirectScheme;
 pub use replace_path::ReplacePath;
 pub use replace_path_regex::ReplacePathRegex;
@@ -26,6 +36,7 @@ use fairway_proto::discovery::v1 as proto;
 use serde::Serialize;
 
 use crate::label::Fields;
+use crate::rule::Pattern;
 
 /// A middleware as declared. Serializes to the JSON of Traefik's API:
 /// `{"addPrefix": {"prefix": "/api"}}`.
@@ -44,8 +55,18 @@ pub enum Middleware {
     ReplacePathRegex(ReplacePathRegex),
     /// Sends the client to the same URL with another scheme.
     RedirectScheme(RedirectScheme),
-    /// Sets and deletes headers.
-    Headers(Headers),
+    /// Sets and deletes headers, answers CORS preflights, checks hosts.
+    Headers(Box<Headers>),
+    /// Sends the client to another URL, made from the one it asked for.
+    RedirectRegex(RedirectRegex),
+    /// Finds out the media type of answers that do not say.
+    ContentType(ContentType),
+    /// Lets only some addresses through.
+    IpAllowList(IpAllowList),
+    /// The same under its old name.
+    IpWhiteList(IpAllowList),
+    /// Refuses paths with escapes of reserved characters.
+    EncodedCharacters(EncodedCharacters),
     /// Other middlewares in a row.
     Chain(Chain),
 }
@@ -62,7 +83,14 @@ impl Middleware {
             ["replacePath"] => ReplacePath::decode(fields).map(Self::ReplacePath),
             ["replacePathRegex"] => ReplacePathRegex::decode(fields).map(Self::ReplacePathRegex),
             ["redirectScheme"] => RedirectScheme::decode(fields).map(Self::RedirectScheme),
-            ["headers"] => Headers::decode(fields).map(Self::Headers),
+            ["headers"] => Headers::decode(fields).map(|it| Self::Headers(Box::new(it))),
+            ["redirectRegex"] => RedirectRegex::decode(fields).map(Self::RedirectRegex),
+            ["contentType"] => Some(Self::ContentType(ContentType::decode(fields))),
+            ["ipAllowList"] => IpAllowList::decode(fields).map(Self::IpAllowList),
+            ["ipWhiteList"] => IpAllowList::decode_old(fields).map(Self::IpWhiteList),
+            ["encodedCharacters"] => {
+                Some(Self::EncodedCharacters(EncodedCharacters::decode(fields)))
+            }
             ["chain"] => Chain::decode(fields).map(Self::Chain),
             [] if fields.has_mistakes() => None,
             [] => {
@@ -91,6 +119,11 @@ impl Middleware {
             Self::ReplacePathRegex(_) => "replacepathregex",
             Self::RedirectScheme(_) => "redirectscheme",
             Self::Headers(_) => "headers",
+            Self::RedirectRegex(_) => "redirectregex",
+            Self::ContentType(_) => "contenttype",
+            Self::IpAllowList(_) => "ipallowlist",
+            Self::IpWhiteList(_) => "ipwhitelist",
+            Self::EncodedCharacters(_) => "encodedcharacters",
             Self::Chain(_) => "chain",
         }
     }
@@ -106,8 +139,27 @@ impl Middleware {
             Self::ReplacePathRegex(it) => Kind::ReplacePathRegex(it.encode()),
             Self::RedirectScheme(it) => Kind::RedirectScheme(it.encode()),
             Self::Headers(it) => Kind::Headers(it.encode()),
+            Self::RedirectRegex(it) => Kind::RedirectRegex(it.encode()),
+            Self::ContentType(it) => Kind::ContentType(it.encode()),
+            Self::IpAllowList(it) | Self::IpWhiteList(it) => Kind::IpAllowList(it.encode()),
+            Self::EncodedCharacters(it) => Kind::EncodedCharacters(it.encode()),
             Self::Chain(_) => return None,
         };
         Some(proto::Middleware { kind: Some(kind) })
+    }
+}
+
+/// A regular expression; one that cannot be used is told to the fields.
+fn pattern(fields: &mut Fields, option: &str, text: &str) -> Option<Pattern> {
+    match Pattern::new(text) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            fields.reject(
+                option,
+                format!("the regular expression {text} cannot be used: {error}"),
+                "regular expressions are written in Go's syntax: https://golang.org/s/re2syntax",
+            );
+            None
+        }
     }
 }

@@ -3,6 +3,7 @@
 use fairway_proto::discovery::v1 as proto;
 use serde::Serialize;
 
+use super::pattern;
 use crate::label::Fields;
 use crate::rule::{Pattern, Replacement};
 
@@ -27,17 +28,7 @@ impl ReplacePathRegex {
             fields.reject(REGEX, "replacePathRegex lacks its expression", suggestion);
             return None;
         }
-        let regex = match Pattern::new(text.trim()) {
-            Ok(regex) => regex,
-            Err(error) => {
-                fields.reject(
-                    REGEX,
-                    format!("the regular expression {text} cannot be used: {error}"),
-                    "regular expressions are written in Go's syntax: https://golang.org/s/re2syntax",
-                );
-                return None;
-            }
-        };
+        let regex = pattern(fields, REGEX, text.trim())?;
         let text = fields.some_text(REPLACEMENT).unwrap_or_default();
         let replacement = Replacement::new(text.trim(), &regex);
         for name in replacement.unknown_groups() {

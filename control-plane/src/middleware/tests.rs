@@ -30,6 +30,16 @@ fn middlewares_are_read_and_shown_as_the_api_shows_them() {
         ("replacepathregex.regex", " ^/a ", r#"{"replacePathRegex":{"regex":"^/a","replacement":""}}"#, "replacepathregex"),
         ("redirectscheme.scheme", "https", r#"{"redirectScheme":{"scheme":"https"}}"#, "redirectscheme"),
         ("headers.customresponseheaders.Server", "", r#"{"headers":{"customResponseHeaders":{"Server":""}}}"#, "headers"),
+        ("headers.accesscontrolmaxage", "0", r#"{"headers":{"accessControlMaxAge":0}}"#, "headers"),
+        ("headers.accesscontrolalloworiginlistregex", r"^a\.b$, c", r#"{"headers":{"accessControlAllowOriginListRegex":["^a\\.b$","c"]}}"#, "headers"),
+        ("headers.sslproxyheaders.X-Forwarded-Proto", "https", r#"{"headers":{"sslProxyHeaders":{"X-Forwarded-Proto":"https"}}}"#, "headers"),
+        ("headers.forcestsheader", "true", r#"{"headers":{"forceSTSHeader":true}}"#, "headers"),
+        ("headers.custombrowserxssvalue", "0", r#"{"headers":{"customBrowserXSSValue":"0"}}"#, "headers"),
+        ("redirectregex.regex", r"^http://(\d+)", r#"{"redirectRegex":{"regex":"^http://(\\d+)","replacement":""}}"#, "redirectregex"),
+        ("contenttype", "true", r#"{"contentType":{}}"#, "contenttype"),
+        ("contenttype.autodetect", "true", r#"{"contentType":{"autoDetect":true}}"#, "contenttype"),
+        ("ipallowlist.sourcerange", "10.0.0.0/8, ::1", r#"{"ipAllowList":{"sourceRange":["10.0.0.0/8","::1"]}}"#, "ipallowlist"),
+        ("ipwhitelist.sourcerange", "10.0.0.1", r#"{"ipWhiteList":{"sourceRange":["10.0.0.1"]}}"#, "ipwhitelist"),
         ("chain.middlewares", "a,b@file", r#"{"chain":{"middlewares":["a","b@file"]}}"#, "chain"),
     ];
     for (option, value, json, type_name) in rows {
@@ -47,10 +57,21 @@ fn a_middleware_that_cannot_do_all_it_is_told_is_rejected() {
     #[rustfmt::skip]
     let rows = [
         ("basicauth.users", "a:b", "basicAuth is not available yet", "take the middleware out"),
-        ("ipallowlist.sourcerange", "10.0.0.0/8", "not available yet", ""),
+        ("ipallowlist.sourcerange", "", "list of addresses is empty", "=10.0.0.0/8"),
+        ("ipallowlist.sourcerange", "10.0.0.0/8,a.test", "`a.test` is neither", "10.0.0.0/8"),
+        ("ipallowlist.ipstrategy.depth", "1", "list of addresses is empty", ""),
+        ("ipwhitelist.rejectstatuscode", "404", "not an option", ""),
+        ("redirectregex.replacement", "/", "lacks its expression", ""),
+        ("redirectregex.regex", "(", "unclosed group", ""),
         ("compress", "true", "compress is not available yet", ""),
-        ("headers.stsseconds", "1", "headers.stsSeconds is not available yet", ""),
-        ("headers.accesscontrolalloworiginlist", "*", "not available yet", ""),
+        ("headers.stsseconds", "-1", "is -1, which is no time", "3600"),
+        ("headers.accesscontrolmaxage", "-1", "is -1, which is no time", "3600"),
+        ("headers.accesscontrolalloworiginlistregex", "(", "unclosed group", ""),
+        ("headers.hostsproxyheaders", "X Host", "name of a header", ""),
+        ("headers.sslproxyheaders.X Y", "a", "name of a header", ""),
+        ("headers.permissionspolicy", "a\nb", "line break", ""),
+        ("headers.allowedhosts", "a\nb", "line break", ""),
+        ("headers.framedeny", "false", "sets no header", ""),
         ("ratelimit.sourcecriterion.ipstrategy.depth", "1", "rateLimit is not", ""),
         ("basicauth.uesrs", "a:b", "not an option", "m.basicAuth.users?"),
         ("plugin.x.y.z", "a", "programs for Traefik", ""),
@@ -104,6 +125,8 @@ fn a_doubtful_middleware_is_served_with_a_warning() {
         ("stripprefix.prefixes", "api", "fits no path"),
         ("stripprefixregex.regex", "^/v{1,2}", "whole expression"),
         ("headers.sslredirect", "true", "as in Traefik v3"),
+        ("contenttype.autodetect", "false", "does nothing"),
+        ("encodedcharacters.allowencodedslash", "true", "refuse %2F before"),
     ];
     for (option, value, message) in rows {
         let (labels, diagnostics) = read(&[(option, value)]);
@@ -120,4 +143,61 @@ fn a_doubtful_middleware_is_served_with_a_warning() {
         "{diagnostics:?}"
     );
     assert_eq!(labels.middlewares.len(), 1);
+}
+
+#[test]
+fn strategies_are_read_in_full_and_told_where_they_have_no_effect() {
+    const RANGE: (&str, &str) = ("ipallowlist.sourcerange", "10.0.0.0/8");
+    const DEPTH: (&str, &str) = ("ipallowlist.ipstrategy.depth", "2");
+    const EXCLUDED: (&str, &str) = ("ipallowlist.ipstrategy.excludedips", "10.0.0.1, ::1");
+    const SUBNET: (&str, &str) = ("ipallowlist.ipstrategy.ipv6subnet", "64");
+    #[rustfmt::skip]
+    let rows = [
+        (vec![RANGE, DEPTH, SUBNET], r#","ipStrategy":{"depth":2,"ipv6Subnet":64}"#, ""),
+        (vec![RANGE, EXCLUDED], r#","ipStrategy":{"excludedIPs":["10.0.0.1","::1"]}"#, ""),
+        (vec![RANGE, DEPTH, EXCLUDED], r#","ipStrategy":{"depth":2,"excludedIPs":["10.0.0.1","::1"]}"#, "beside a depth"),
+        (vec![RANGE, SUBNET, EXCLUDED], r#","ipStrategy":{"excludedIPs":["10.0.0.1","::1"],"ipv6Subnet":64}"#, "beside excludedIPs"),
+        (vec![RANGE, ("ipallowlist.ipstrategy", "true")], "", ""),
+        (vec![RANGE, ("ipallowlist.ipstrategy.depth", "-1")], "", ""),
+        (vec![RANGE, ("ipallowlist.ipstrategy", "false"), DEPTH], "", ""),
+        (vec![RANGE, ("ipallowlist.rejectstatuscode", "404")], r#","rejectStatusCode":404"#, ""),
+    ];
+    for (options, json, remark) in rows {
+        let (labels, diagnostics) = read(&options);
+        let told: Vec<_> = diagnostics.iter().map(|told| &told.message).collect();
+        assert_eq!(told.is_empty(), remark.is_empty(), "{told:?}");
+        assert!(told.iter().all(|told| told.contains(remark)), "{told:?}");
+        assert_eq!(
+            serde_json::to_string(&labels.middlewares["m"]).unwrap(),
+            format!(r#"{{"ipAllowList":{{"sourceRange":["10.0.0.0/8"]{json}}}}}"#)
+        );
+    }
+    for wrong in [
+        ("ipallowlist.ipstrategy.ipv6subnet", "0"),
+        ("ipallowlist.ipstrategy.ipv6subnet", "129"),
+        ("ipallowlist.ipstrategy.excludedips", "x"),
+        ("ipallowlist.rejectstatuscode", "100"),
+        ("ipallowlist.rejectstatuscode", "799"),
+    ] {
+        let (labels, diagnostics) = read(&[RANGE, wrong]);
+        assert!(labels.middlewares.is_empty(), "{wrong:?}");
+        assert_eq!(diagnostics[0].severity, Severity::Error);
+    }
+}
+
+#[test]
+fn fixed_values_give_way_to_those_written_out() {
+    use fairway_proto::discovery::v1::middleware::Kind;
+    let (labels, _) = read(&[
+        ("headers.framedeny", "true"),
+        ("headers.browserxssfilter", "true"),
+        ("headers.custombrowserxssvalue", "0"),
+    ]);
+    let Some(Kind::Headers(headers)) = labels.middlewares["m"].encode().unwrap().kind else {
+        panic!("no headers");
+    };
+    let security = headers.security.unwrap();
+    assert_eq!(security.frame_options, "DENY");
+    assert_eq!(security.xss_protection, "0");
+    assert_eq!(headers.cors, None);
 }

@@ -2,10 +2,15 @@
 //!
 //! Outermost first on the way in, innermost first on the way out. A middleware is
 //! built once from its message and is immutable; it reads and writes the [`Head`],
-//! never the body. One file for each kind, named as the label names it.
+//! never the body (`contentType` looks at its beginning, in the request path). One file for each kind, named as the label names it.
 
 mod add_prefix;
+mod content_type;
+mod encoded_characters;
 mod headers;
+mod ip_allow_list;
+mod ip_strategy;
+mod redirect_regex;
 mod redirect_scheme;
 mod replace_path;
 mod replace_path_regex;
@@ -14,16 +19,23 @@ mod strip_prefix_regex;
 
 use bytes::Bytes;
 use fairway_proto::discovery::v1 as wire;
+use http::response::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use self::add_prefix::AddPrefix;
-use self::headers::Headers;
+use self::content_type::ContentType;
+pub(crate) use self::content_type::detect;
+use self::encoded_characters::EncodedCharacters;
+use self::headers::{Asked, Headers};
+use self::ip_allow_list::IpAllowList;
+use self::redirect_regex::RedirectRegex;
 use self::redirect_scheme::RedirectScheme;
 use self::replace_path::ReplacePath;
 use self::replace_path_regex::ReplacePathRegex;
 use self::strip_prefix::StripPrefix;
 use self::strip_prefix_regex::StripPrefixRegex;
 use crate::proxy::head::{Head, PathError};
+use crate::routing::network::NetworkError;
 use crate::routing::regexp::RegexpError;
 
 /// One middleware, ready to run.
@@ -41,7 +53,11 @@ enum Kind {
     ReplacePath(ReplacePath),
     ReplacePathRegex(ReplacePathRegex),
     RedirectScheme(RedirectScheme),
-    Headers(Headers),
+    Headers(Box<Headers>),
+    RedirectRegex(RedirectRegex),
+    ContentType(ContentType),
+    IpAllowList(IpAllowList),
+    EncodedCharacters(EncodedCharacters),
 }
 
 /// How a request goes on after a middleware.
@@ -49,15 +65,24 @@ enum Kind {
 pub(crate) enum Flow {
     /// To the next middleware, or to the service.
     Continue,
-    /// Nowhere: this is the answer. The middlewares that saw the request still see it.
+    /// On, and the way out needs to know this.
+    Remember(Recall),
+    /// Nowhere: this is the answer. The middlewares before this one still see it.
     Respond(Answer),
+}
+
+/// What a middleware keeps of a request until its answer passes.
+#[derive(Debug)]
+pub(crate) enum Recall {
+    Headers(Asked),
 }
 
 /// A complete answer made by a middleware.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// Stable reason code: `redirect`, `unclean_path`, `bad_request`, `internal`.
+    /// Stable reason code: `redirect`, `bad_redirect`, `preflight`, `bad_host`,
+    /// `ip_refused`, `encoded_character`, `unclean_path`, `bad_request`, `internal`.
     pub(crate) reason: &'static str,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -82,6 +107,15 @@ pub(crate) enum MiddlewareError {
     Scheme(String),
     #[error("`port`: `{0}` is not a port")]
     Port(String),
+    #[error("`{option}`: {source}")]
+    Network {
+        option: &'static str,
+        source: NetworkError,
+    },
+    #[error("`ipv6Subnet`: an IPv6 address does not have {0} bits")]
+    Subnet(u32),
+    #[error("`rejectStatusCode`: {0} is not the status of an answer")]
+    Status(u32),
     #[error("`{0}` is not the name of a header")]
     HeaderName(String),
     #[error("the value of the header `{name}` has characters that may not stand in one")]
@@ -100,7 +134,13 @@ impl Middleware {
             Wire::ReplacePath(spec) => Kind::ReplacePath(ReplacePath::build(spec)?),
             Wire::ReplacePathRegex(spec) => Kind::ReplacePathRegex(ReplacePathRegex::build(spec)?),
             Wire::RedirectScheme(spec) => Kind::RedirectScheme(RedirectScheme::build(spec)?),
-            Wire::Headers(spec) => Kind::Headers(Headers::build(spec)?),
+            Wire::Headers(spec) => Kind::Headers(Box::new(Headers::build(spec)?)),
+            Wire::RedirectRegex(spec) => Kind::RedirectRegex(RedirectRegex::build(spec)?),
+            Wire::ContentType(spec) => Kind::ContentType(ContentType::build(spec)),
+            Wire::IpAllowList(spec) => Kind::IpAllowList(IpAllowList::build(spec)?),
+            Wire::EncodedCharacters(spec) => {
+                Kind::EncodedCharacters(EncodedCharacters::build(spec))
+            }
         };
         Ok(Self {
             name: name.to_owned(),
@@ -123,21 +163,30 @@ impl Middleware {
             Kind::ReplacePathRegex(replace_path) => replace_path.on_request(head),
             Kind::RedirectScheme(redirect_scheme) => redirect_scheme.on_request(head),
             Kind::Headers(headers) => headers.on_request(head),
+            Kind::RedirectRegex(redirect_regex) => redirect_regex.on_request(head),
+            Kind::ContentType(_) => Flow::Continue,
+            Kind::IpAllowList(ip_allow_list) => ip_allow_list.on_request(head),
+            Kind::EncodedCharacters(encoded) => encoded.on_request(head),
         }
     }
 
-    /// On the way out, innermost first, for every answer to a request that passed
-    /// [`Middleware::on_request`], whoever made it.
-    pub(crate) fn on_response(&self, response: &mut http::response::Parts) {
-        match &self.kind {
-            Kind::Headers(headers) => headers.on_response(response),
-            Kind::AddPrefix(_)
-            | Kind::StripPrefix(_)
-            | Kind::StripPrefixRegex(_)
-            | Kind::ReplacePath(_)
-            | Kind::ReplacePathRegex(_)
-            | Kind::RedirectScheme(_) => {}
+    /// On the way out, innermost first, for every answer to a request that went on
+    /// after [`Middleware::on_request`], whoever made it, with what that kept.
+    pub(crate) fn on_response(&self, recall: Option<Recall>, response: &mut Parts) {
+        match (&self.kind, recall) {
+            (Kind::Headers(headers), Some(Recall::Headers(asked))) => {
+                headers.on_response(&asked, &mut response.headers);
+            }
+            (Kind::Headers(headers), None) => {
+                headers.on_response(&Asked::default(), &mut response.headers);
+            }
+            _ => {}
         }
+    }
+
+    /// An answer without `Content-Type` gets the one its first bytes look like.
+    pub(crate) fn detects_content_type(&self) -> bool {
+        matches!(&self.kind, Kind::ContentType(content_type) if content_type.is_on())
     }
 }
 
@@ -177,7 +226,7 @@ mod tests {
         kinds
             .into_iter()
             .find_map(|kind| match build(kind).unwrap().on_request(head) {
-                Flow::Continue => None,
+                Flow::Continue | Flow::Remember(_) => None,
                 Flow::Respond(answer) => Some(answer),
             })
     }

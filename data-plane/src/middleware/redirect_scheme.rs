@@ -62,7 +62,7 @@ impl RedirectScheme {
             let status = StatusCode::BAD_REQUEST;
             return Flow::Respond(Answer::text(status, "bad_request", "Bad Request\n"));
         };
-        let status = self.status(&head.method);
+        let status = redirect_status(&head.method, self.permanent);
         let body = status.canonical_reason().unwrap_or_default();
         Flow::Respond(Answer {
             status,
@@ -90,14 +90,15 @@ impl RedirectScheme {
         location.push_str(target.as_str());
         HeaderValue::from_maybe_shared(Bytes::from(location)).ok()
     }
+}
 
-    fn status(&self, method: &Method) -> StatusCode {
-        match (self.permanent, method == Method::GET) {
-            (false, true) => StatusCode::FOUND,
-            (false, false) => StatusCode::TEMPORARY_REDIRECT,
-            (true, true) => StatusCode::MOVED_PERMANENTLY,
-            (true, false) => StatusCode::PERMANENT_REDIRECT,
-        }
+/// Only a `GET` may come back as another method than it was.
+pub(super) fn redirect_status(method: &Method, permanent: bool) -> StatusCode {
+    match (permanent, method == Method::GET) {
+        (false, true) => StatusCode::FOUND,
+        (false, false) => StatusCode::TEMPORARY_REDIRECT,
+        (true, true) => StatusCode::MOVED_PERMANENTLY,
+        (true, false) => StatusCode::PERMANENT_REDIRECT,
     }
 }
 

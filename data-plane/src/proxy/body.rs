@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::Notify;
 
@@ -54,9 +55,18 @@ enum ResponseKind {
     Done,
     Own(Bytes),
     Server {
+        /// Read before the head was sent.
+        first: Option<Frame<Bytes>>,
         incoming: Incoming,
         lease: Option<Lease>,
     },
+}
+
+/// A server's response body, and the connection it comes over.
+pub(crate) struct ServerBody {
+    first: Option<Frame<Bytes>>,
+    incoming: Incoming,
+    lease: Lease,
 }
 
 /// What ends when the response body does.
@@ -105,15 +115,39 @@ impl ResponseBody {
         Self { kind, exchange }
     }
 
-    /// The body of a server's response, and the connection it comes over.
-    pub(crate) fn server(incoming: Incoming, lease: Lease, exchange: Exchange) -> Self {
+    /// The body of a server's response.
+    pub(crate) fn server(body: ServerBody, exchange: Exchange) -> Self {
         Self {
             kind: ResponseKind::Server {
-                incoming,
-                lease: Some(lease),
+                first: body.first,
+                incoming: body.incoming,
+                lease: Some(body.lease),
             },
             exchange,
         }
+    }
+}
+
+impl ServerBody {
+    pub(crate) fn new(incoming: Incoming, lease: Lease) -> Self {
+        Self {
+            first: None,
+            incoming,
+            lease,
+        }
+    }
+
+    /// Waits for the first bytes; none if the body has none.
+    pub(crate) async fn peek(&mut self) -> Result<&[u8], hyper::Error> {
+        while self.first.is_none() && !self.incoming.is_end_stream() {
+            let Some(frame) = self.incoming.frame().await else {
+                break;
+            };
+            let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
+            self.first = Some(frame?).filter(|frame| !is_empty(frame));
+        }
+        let data = self.first.as_ref().and_then(Frame::data_ref);
+        Ok(data.map(|data| &data[..]).unwrap_or_default())
     }
 }
 
@@ -199,8 +233,15 @@ impl Body for ResponseBody {
                 this.kind = ResponseKind::Done;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            ResponseKind::Server { incoming, lease } => {
-                let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+            ResponseKind::Server {
+                first,
+                incoming,
+                lease,
+            } => {
+                let frame = match first.take() {
+                    Some(frame) => Some(Ok(frame)),
+                    None => ready!(Pin::new(&mut *incoming).poll_frame(cx)),
+                };
                 match &frame {
                     Some(Ok(frame)) => {
                         if let Some(data) = frame.data_ref() {
@@ -224,7 +265,9 @@ impl Body for ResponseBody {
         match &self.kind {
             ResponseKind::Done => true,
             ResponseKind::Own(_) => false,
-            ResponseKind::Server { incoming, .. } => incoming.is_end_stream(),
+            ResponseKind::Server {
+                first, incoming, ..
+            } => first.is_none() && incoming.is_end_stream(),
         }
     }
 
@@ -234,23 +277,43 @@ impl Body for ResponseBody {
             ResponseKind::Own(bytes) => {
                 SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
             }
-            ResponseKind::Server { incoming, .. } => incoming.size_hint(),
+            ResponseKind::Server {
+                first, incoming, ..
+            } => {
+                let data = first.as_ref().and_then(Frame::data_ref);
+                longer(incoming.size_hint(), data.map_or(0, Bytes::len))
+            }
         }
     }
 }
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        let ResponseKind::Server { incoming, lease } = &mut self.kind else {
+        let ResponseKind::Server {
+            first,
+            incoming,
+            lease,
+        } = &mut self.kind
+        else {
             return;
         };
         // A body of known length ends with its last byte: nobody polls once more.
-        if !incoming.is_end_stream() {
+        if first.is_some() || !incoming.is_end_stream() {
             self.exchange.broke_off("client_reset");
         } else if let Some(lease) = lease.take() {
             lease.give_back();
         }
     }
+}
+
+fn longer(hint: SizeHint, by: usize) -> SizeHint {
+    let by = u64::try_from(by).unwrap_or(u64::MAX);
+    let mut longer = SizeHint::new();
+    longer.set_lower(hint.lower().saturating_add(by));
+    if let Some(upper) = hint.upper() {
+        longer.set_upper(upper.saturating_add(by));
+    }
+    longer
 }
 
 impl Exchange {

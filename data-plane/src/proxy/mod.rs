@@ -28,7 +28,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE};
 use http::response::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -39,14 +39,14 @@ pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
 pub(crate) use self::pool::Pool;
 
 use self::access_log::Record;
-use self::body::{Exchange, RequestBody, ResponseBody};
+use self::body::{Exchange, RequestBody, ResponseBody, ServerBody};
 use self::connect::Connection;
 use self::connection::Client;
 use self::error::ProxyError;
 use self::gate::Admission;
 use self::head::{Head, normalise_path, routing_host};
 use self::pool::Lease;
-use crate::middleware::Flow;
+use crate::middleware::{self, Flow};
 use crate::routing::Route;
 
 /// The answer to one request before it is tied to the client's connection.
@@ -58,7 +58,7 @@ struct Answer {
 
 enum Payload {
     Own(Bytes),
-    Server(Incoming, Lease),
+    Server(ServerBody),
 }
 
 /// Answers one request.
@@ -92,7 +92,7 @@ async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<Resp
     let exchange = Exchange::new(&client.patience, record);
     let body = match answer.payload {
         Payload::Own(bytes) => ResponseBody::own(bytes, exchange),
-        Payload::Server(incoming, lease) => ResponseBody::server(incoming, lease, exchange),
+        Payload::Server(body) => ResponseBody::server(body, exchange),
     };
     Response::from_parts(answer.parts, body)
 }
@@ -203,14 +203,19 @@ async fn through(
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Answer {
-    let mut seen = 0;
+    let mut passed = 0;
+    let mut recalls = Vec::new();
     let mut early = None;
     for middleware in &route.middlewares {
-        seen += 1;
-        if let Flow::Respond(answer) = middleware.on_request(&mut head) {
-            early = Some(answer);
-            break;
+        match middleware.on_request(&mut head) {
+            Flow::Continue => {}
+            Flow::Remember(recall) => recalls.push((passed, recall)),
+            Flow::Respond(answer) => {
+                early = Some(answer);
+                break;
+            }
         }
+        passed += 1;
     }
     let mut answer = match early {
         Some(answer) => Answer::from_middleware(client, route, answer),
@@ -219,10 +224,37 @@ async fn through(
             Err(error) => Answer::from_error(client, Some(route), &error),
         },
     };
-    for middleware in route.middlewares.iter().take(seen).rev() {
-        middleware.on_response(&mut answer.parts);
+    let passed = route.middlewares.get(..passed).unwrap_or_default();
+    for (at, middleware) in passed.iter().enumerate().rev() {
+        let recall = recalls.pop_if(|(of, _)| *of == at);
+        middleware.on_response(recall.map(|(_, recall)| recall), &mut answer.parts);
+    }
+    if passed.iter().any(|it| it.detects_content_type())
+        && let Err(error) = detect_content_type(&mut answer).await
+    {
+        return Answer::from_error(client, Some(route), &ProxyError::UpstreamReset(error));
     }
     answer
+}
+
+/// Names the media type of a body whose head does not.
+async fn detect_content_type(answer: &mut Answer) -> Result<(), hyper::Error> {
+    let headers = &mut answer.parts.headers;
+    let encoded = headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|it| !it.is_empty());
+    if encoded || headers.contains_key(CONTENT_TYPE) {
+        return Ok(());
+    }
+    let data = match &mut answer.payload {
+        Payload::Own(bytes) => &bytes[..],
+        Payload::Server(body) => body.peek().await?,
+    };
+    if !data.is_empty() {
+        let detected = HeaderValue::from_static(middleware::detect(data));
+        headers.insert(CONTENT_TYPE, detected);
+    }
+    Ok(())
 }
 
 /// The server's response, or why there is none.
@@ -267,7 +299,7 @@ async fn to_server(
     parts.version = http::Version::HTTP_11;
     Ok(Answer {
         parts,
-        payload: Payload::Server(incoming, lease),
+        payload: Payload::Server(ServerBody::new(incoming, lease)),
         reason: "",
     })
 }

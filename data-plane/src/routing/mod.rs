@@ -13,7 +13,7 @@ pub(crate) mod fixture;
 mod host_index;
 mod listing;
 mod matcher;
-mod network;
+pub(crate) mod network;
 mod path_index;
 #[cfg(test)]
 mod properties;

@@ -1,14 +1,21 @@
-//! `headers`: sets and deletes headers of requests and responses.
+//! `headers`: sets and deletes headers of requests and responses, answers CORS
+//! preflights, tells browsers about security.
 //!
 //! The headers that frame a message are not touched, whatever the configuration
 //! says: they describe the connection, not the content.
 
+mod cors;
+mod security;
+
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use fairway_proto::discovery::v1 as wire;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use super::{Flow, MiddlewareError};
+use self::cors::Cors;
+use self::security::Security;
+use super::{Answer, Flow, MiddlewareError, Recall};
 use crate::proxy::head::Head;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -20,6 +27,15 @@ pub(super) struct Headers {
     /// To send to the server.
     host: Option<HeaderValue>,
     omit_forwarded_for: bool,
+    cors: Option<Cors>,
+    security: Option<Security>,
+}
+
+/// What the answer to a request depends on.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    origin: Option<HeaderValue>,
+    tls: bool,
 }
 
 /// Names with their new value, or `None` to delete.
@@ -37,20 +53,54 @@ impl Headers {
             response,
             host,
             omit_forwarded_for,
+            cors: spec.cors.as_ref().map(Cors::build).transpose()?,
+            security: spec.security.as_ref().map(Security::build).transpose()?,
         })
     }
 
     pub(super) fn on_request(&self, head: &mut Head) -> Flow {
+        if let Some(headers) = self.cors.as_ref().and_then(|cors| cors.preflight(head)) {
+            return Flow::Respond(Answer {
+                status: StatusCode::OK,
+                reason: "preflight",
+                headers,
+                body: Bytes::new(),
+            });
+        }
         self.request.apply(&mut head.headers);
         if let Some(host) = &self.host {
             head.host_header = Some(host.clone());
         }
         head.omit_forwarded_for |= self.omit_forwarded_for;
-        Flow::Continue
+        if self.cors.is_none() && self.security.is_none() {
+            return Flow::Continue;
+        }
+        let asked = Asked {
+            origin: head.headers.get(header::ORIGIN).cloned(),
+            tls: self.security.as_ref().is_some_and(|it| it.is_tls(head)),
+        };
+        if self.security.as_ref().is_some_and(|it| !it.admits(head)) {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            let mut answer = Answer::text(status, "bad_host", "Bad Host\n");
+            self.finish(&asked, &mut answer.headers);
+            return Flow::Respond(answer);
+        }
+        Flow::Remember(Recall::Headers(asked))
     }
 
-    pub(super) fn on_response(&self, response: &mut http::response::Parts) {
-        self.response.apply(&mut response.headers);
+    pub(super) fn on_response(&self, asked: &Asked, headers: &mut HeaderMap) {
+        if let Some(security) = &self.security {
+            security.on_response(asked.tls, headers);
+        }
+        self.finish(asked, headers);
+    }
+
+    /// What also the answers of our own check get.
+    fn finish(&self, asked: &Asked, headers: &mut HeaderMap) {
+        self.response.apply(headers);
+        if let Some(cors) = &self.cors {
+            cors.on_response(asked.origin.as_ref(), headers);
+        }
     }
 }
 
@@ -207,7 +257,7 @@ mod tests {
             .header("content-length", "7")
             .header("transfer-encoding", "chunked");
         let (mut parts, ()) = response.body(()).unwrap().into_parts();
-        middleware.on_response(&mut parts);
+        middleware.on_response(None, &mut parts);
         for (name, expected) in [
             ("server", &[][..]),
             ("x-frame-options", &["DENY"]),
