@@ -17,6 +17,9 @@ use crate::config::{EntryPointOptions, ServersTransport};
 use crate::model::{ProviderState, Severity};
 use crate::snapshot::Snapshot;
 
+/// Longest file that a label may have read.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
 /// A provider's latest word; `None` until it has spoken once.
 pub type ProviderReceiver = watch::Receiver<Option<Arc<ProviderState>>>;
 
@@ -58,11 +61,16 @@ impl Reconciler {
 
     fn publish(&self, providers: &BTreeMap<String, Arc<ProviderState>>) {
         let started = std::time::Instant::now();
+        let paths = providers
+            .values()
+            .flat_map(|it| compile::users_files(&it.config));
+        let files = paths.map(|path| (path.to_owned(), read(path))).collect();
         let mut compiled = compile::compile(Input {
             entry_points: &self.entry_points,
             closed_entry_points: &self.closed_entry_points,
             servers_transport: &self.servers_transport,
             providers,
+            files: &files,
         });
         let previous = self.snapshot.borrow().clone();
         let resources = std::mem::take(&mut compiled.resources);
@@ -134,6 +142,20 @@ impl Reconciler {
         }
         select_all(waits).await.0.is_ok()
     }
+}
+
+/// The text of a small file. What is wrong is told without a word of what is in it:
+/// a path in a label may name any file of this machine.
+fn read(path: &str) -> Result<String, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(format!("it is longer than {MAX_FILE_BYTES} bytes"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())
 }
 
 #[cfg(test)]

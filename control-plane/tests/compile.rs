@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
 use fairway_control::config::{EntryPointOptions, ServersTransport};
-use fairway_control::middleware::{AddPrefix, Chain};
+use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Users};
 use fairway_control::model::{
     Declared, DynamicConfig, Middleware, ObjectId, ProviderState, Router, Scheme, Server, Service,
 };
@@ -89,6 +89,14 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
         closed_entry_points: &BTreeMap::from([("websecure".into(), "TLS is not there".into())]),
         servers_transport: &ServersTransport::default(),
         providers: &states.collect(),
+        files: &BTreeMap::from([
+            (
+                "/users".into(),
+                Ok("ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n".into()),
+            ),
+            ("/gone".into(), Err("No such file".into())),
+            ("/odd".into(), Ok("secret".into())),
+        ]),
     })
 }
 
@@ -159,6 +167,62 @@ fn a_router_with_a_generated_rule_has_a_loop_guard() {
         !guard.is_empty() && guard.bytes().all(|byte| byte.is_ascii_hexdigit()),
         "{guard}"
     );
+}
+
+#[test]
+fn users_come_from_a_file_or_the_middleware_is_rejected() {
+    let auth = |users_file: &str| {
+        declared(Middleware::BasicAuth(BasicAuth {
+            users: Users::default(),
+            users_file: users_file.into(),
+            realm: String::new(),
+            remove_header: false,
+            header_field: String::new(),
+        }))
+    };
+    let with_file = |path: &str| {
+        compiled(vec![(
+            "docker",
+            docker(|config| {
+                config.middlewares.insert("auth".into(), auth(path));
+                config
+                    .routers
+                    .insert("r".into(), router("Path(`/`)", &["auth"], "web"));
+            }),
+        )])
+    };
+    let good = with_file("/users");
+    let sent = good
+        .resources
+        .iter()
+        .find_map(|resource| match &resource.spec {
+            Some(Spec::Middleware(middleware)) => middleware.kind.clone(),
+            _ => None,
+        });
+    let Some(wire::middleware::Kind::BasicAuth(sent)) = sent else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(
+        (sent.users[0].name.as_str(), sent.realm.as_str()),
+        ("ada", "traefik")
+    );
+    assert!(sent_router(&good, "r@docker").is_some());
+
+    for (path, why) in [
+        ("/gone", "No such file"),
+        ("/odd", "line 1 is not `name:hash`"),
+        ("/new", "it was not read"),
+    ] {
+        let bad = with_file(path);
+        assert!(
+            sent_router(&bad, "r@docker").is_none(),
+            "served without its middleware"
+        );
+        assert_eq!(bad.middlewares["auth@docker"].outcome, Outcome::Rejected);
+        let told = &bad.middlewares["auth@docker"].errors;
+        assert!(told[0].contains(path) && told[0].contains(why), "{told:?}");
+        assert!(!format!("{:?}", bad.diagnostics).contains("secret"));
+    }
 }
 
 #[test]
@@ -356,6 +420,7 @@ fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
             closed_entry_points: &BTreeMap::new(),
             servers_transport: &ServersTransport::default(),
             providers: &BTreeMap::from([("docker".into(), Arc::new(state))]),
+            files: &BTreeMap::new(),
         });
         (
             sent_router(&compiled, "r@docker").map(|sent| sent.entry_points),

@@ -233,8 +233,8 @@ async fn a_router_is_never_served_without_one_of_its_middlewares() {
     let world = World::start().await;
     let spec = routed("app", "app", "Host(`app.test`)")
         .label(
-            "traefik.http.middlewares.auth.basicauth.users",
-            "a:$apr1$x$y",
+            "traefik.http.middlewares.auth.digestauth.users",
+            "a:realm:0123",
         )
         .label("traefik.http.routers.app.middlewares", "auth");
     world.run(spec).await;

@@ -22,6 +22,7 @@ use fairway_proto::discovery::v1::Resource;
 use crate::config::{API_ENTRY_POINT, EntryPointOptions, ServersTransport};
 use crate::model::{Diagnostic, Middleware, ObjectId, ProviderState, Service, Severity};
 
+pub use middleware::users_files;
 pub use router::Router;
 
 /// Everything a compilation depends on.
@@ -35,6 +36,8 @@ pub struct Input<'a> {
     pub servers_transport: &'a ServersTransport,
     /// The latest word of every provider, by provider name.
     pub providers: &'a BTreeMap<String, Arc<ProviderState>>,
+    /// Files that [`users_files`] names: their text, or why they cannot be read.
+    pub files: &'a BTreeMap<String, Result<String, String>>,
 }
 
 /// What a compilation makes.
@@ -102,7 +105,7 @@ pub fn compile(input: Input<'_>) -> Compiled {
     for (provider, state) in input.providers {
         out.take_over(provider, state);
     }
-    middleware::compile(&mut out);
+    middleware::compile(input.files, &mut out);
     service::compile(input.servers_transport, &mut out);
     router::compile(input, &mut out);
     out.finish();

@@ -74,7 +74,7 @@ impl Inspection for InspectionServer {
         });
         Ok(Response::new(GetConfigResponse {
             version: snapshot.version().to_owned(),
-            resources: wanted.map(|(_, resource)| (**resource).clone()).collect(),
+            resources: wanted.map(|(_, it)| view::resource(it)).collect(),
         }))
     }
 

@@ -1,6 +1,8 @@
 //! Internal state in the words of the inspection messages.
 
-use fairway_proto::discovery::v1::{ResourceId, ResourceKind};
+use fairway_proto::discovery::v1::middleware::Kind;
+use fairway_proto::discovery::v1::resource::Spec;
+use fairway_proto::discovery::v1::{Resource, ResourceId, ResourceKind};
 use fairway_proto::inspection::v1::{self as wire, WatchConfigResponse};
 
 use crate::compile::Finding;
@@ -19,13 +21,20 @@ pub(super) fn change(seen: Option<&Snapshot>, now: &Snapshot) -> WatchConfigResp
     };
     WatchConfigResponse {
         version: now.version().to_owned(),
-        upserts: delta
-            .upserts
-            .iter()
-            .map(|resource| (**resource).clone())
-            .collect(),
+        upserts: delta.upserts.iter().map(|it| resource(it)).collect(),
         removals: delta.removals,
     }
+}
+
+/// A resource as people may see it: without the hashes of passwords.
+pub(super) fn resource(resource: &Resource) -> Resource {
+    let mut shown = resource.clone();
+    if let Some(Spec::Middleware(middleware)) = &mut shown.spec
+        && let Some(Kind::BasicAuth(auth)) = &mut middleware.kind
+    {
+        auth.users.iter_mut().for_each(|user| user.hash.clear());
+    }
+    shown
 }
 
 pub(super) fn proxy(status: NodeStatus) -> wire::Proxy {

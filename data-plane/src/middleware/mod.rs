@@ -5,8 +5,11 @@
 //! never the body (`contentType` looks at its beginning, in the request path). One file for each kind, named as the label names it.
 
 mod add_prefix;
+mod basic_auth;
+mod compress;
 mod content_type;
 mod encoded_characters;
+mod forward_auth;
 mod headers;
 mod ip_allow_list;
 mod ip_strategy;
@@ -17,15 +20,24 @@ mod replace_path_regex;
 mod strip_prefix;
 mod strip_prefix_regex;
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use fairway_proto::discovery::v1 as wire;
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use self::add_prefix::AddPrefix;
+use self::basic_auth::BasicAuth;
+pub(crate) use self::compress::{Coding, Compress, mark_as_varying, relabel, takes_no_gzip};
 use self::content_type::ContentType;
 pub(crate) use self::content_type::detect;
 use self::encoded_characters::EncodedCharacters;
+pub(crate) use self::forward_auth::{ForwardAuth, Permission, TIME_LIMIT};
 use self::headers::{Asked, Headers};
 use self::ip_allow_list::IpAllowList;
 use self::redirect_regex::RedirectRegex;
@@ -34,6 +46,7 @@ use self::replace_path::ReplacePath;
 use self::replace_path_regex::ReplacePathRegex;
 use self::strip_prefix::StripPrefix;
 use self::strip_prefix_regex::StripPrefixRegex;
+use crate::balance::{Server, ServerError, Service};
 use crate::proxy::head::{Head, PathError};
 use crate::routing::network::NetworkError;
 use crate::routing::regexp::RegexpError;
@@ -58,6 +71,9 @@ enum Kind {
     ContentType(ContentType),
     IpAllowList(IpAllowList),
     EncodedCharacters(EncodedCharacters),
+    BasicAuth(BasicAuth),
+    Compress(Compress),
+    ForwardAuth(Arc<ForwardAuth>),
 }
 
 /// How a request goes on after a middleware.
@@ -67,6 +83,10 @@ pub(crate) enum Flow {
     Continue,
     /// On, and the way out needs to know this.
     Remember(Recall),
+    /// Not known yet.
+    Wait(Decision),
+    /// As another server says.
+    Ask(Arc<ForwardAuth>),
     /// Nowhere: this is the answer. The middlewares before this one still see it.
     Respond(Answer),
 }
@@ -75,14 +95,21 @@ pub(crate) enum Flow {
 #[derive(Debug)]
 pub(crate) enum Recall {
     Headers(Asked),
+    /// The coding that the client takes.
+    Compress(Option<Coding>),
+    /// `Set-Cookie` lines for the client, by the name of the cookie.
+    Cookies(Vec<(String, HeaderValue)>),
 }
+
+/// A question that takes time: go on, or answer with this.
+pub(crate) struct Decision(Pin<Box<dyn Future<Output = Result<(), Answer>>>>);
 
 /// A complete answer made by a middleware.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// Stable reason code: `redirect`, `bad_redirect`, `preflight`, `bad_host`,
-    /// `ip_refused`, `encoded_character`, `unclean_path`, `bad_request`, `internal`.
+    /// `ip_refused`, `encoded_character`, `unauthorized`, `auth_busy`, `unclean_path`, `bad_request`, `internal`.
     pub(crate) reason: &'static str,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -103,6 +130,12 @@ pub(crate) enum MiddlewareError {
     },
     #[error("`regex`: {0}")]
     Regexp(#[from] RegexpError),
+    #[error("`encodings`: `{0}` is not a coding that this proxy knows")]
+    Encoding(String),
+    #[error("`address`: {0}")]
+    Server(#[from] ServerError),
+    #[error("`address`: `{0}` is not the target of a request")]
+    Target(String),
     #[error("`scheme`: `{0}` is not the scheme of a URL")]
     Scheme(String),
     #[error("`port`: `{0}` is not a port")]
@@ -124,7 +157,11 @@ pub(crate) enum MiddlewareError {
 
 impl Middleware {
     /// From the resource of this name.
-    pub(crate) fn build(name: &str, spec: &wire::Middleware) -> Result<Self, MiddlewareError> {
+    pub(crate) fn build(
+        name: &str,
+        spec: &wire::Middleware,
+        enlist: impl FnMut(&wire::Server) -> Result<Arc<Server>, ServerError>,
+    ) -> Result<Self, MiddlewareError> {
         use wire::middleware::Kind as Wire;
 
         let kind = match spec.kind.as_ref().ok_or(MiddlewareError::Unknown)? {
@@ -138,6 +175,11 @@ impl Middleware {
             Wire::RedirectRegex(spec) => Kind::RedirectRegex(RedirectRegex::build(spec)?),
             Wire::ContentType(spec) => Kind::ContentType(ContentType::build(spec)),
             Wire::IpAllowList(spec) => Kind::IpAllowList(IpAllowList::build(spec)?),
+            Wire::BasicAuth(spec) => Kind::BasicAuth(BasicAuth::build(spec)?),
+            Wire::Compress(spec) => Kind::Compress(Compress::build(spec)?),
+            Wire::ForwardAuth(spec) => {
+                Kind::ForwardAuth(Arc::new(ForwardAuth::build(name, spec, enlist)?))
+            }
             Wire::EncodedCharacters(spec) => {
                 Kind::EncodedCharacters(EncodedCharacters::build(spec))
             }
@@ -167,6 +209,9 @@ impl Middleware {
             Kind::ContentType(_) => Flow::Continue,
             Kind::IpAllowList(ip_allow_list) => ip_allow_list.on_request(head),
             Kind::EncodedCharacters(encoded) => encoded.on_request(head),
+            Kind::BasicAuth(basic_auth) => basic_auth.on_request(head),
+            Kind::Compress(compress) => compress.on_request(head),
+            Kind::ForwardAuth(forward_auth) => Flow::Ask(Arc::clone(forward_auth)),
         }
     }
 
@@ -177,6 +222,9 @@ impl Middleware {
             (Kind::Headers(headers), Some(Recall::Headers(asked))) => {
                 headers.on_response(&asked, &mut response.headers);
             }
+            (Kind::ForwardAuth(_), Some(Recall::Cookies(cookies))) => {
+                forward_auth::replace_cookies(&mut response.headers, cookies);
+            }
             (Kind::Headers(headers), None) => {
                 headers.on_response(&Asked::default(), &mut response.headers);
             }
@@ -184,9 +232,48 @@ impl Middleware {
         }
     }
 
+    /// How the answer to a request that left this is compressed, if it may be.
+    pub(crate) fn compression(
+        &self,
+        recall: Option<&Recall>,
+    ) -> Option<(&Compress, Option<Coding>)> {
+        match (&self.kind, recall) {
+            (Kind::Compress(compress), Some(Recall::Compress(coding))) => Some((compress, *coding)),
+            _ => None,
+        }
+    }
+
+    /// The service of servers that the middleware asks.
+    pub(crate) fn service(&self) -> Option<&Service> {
+        match &self.kind {
+            Kind::ForwardAuth(forward_auth) => Some(forward_auth.service()),
+            _ => None,
+        }
+    }
+
     /// An answer without `Content-Type` gets the one its first bytes look like.
     pub(crate) fn detects_content_type(&self) -> bool {
         matches!(&self.kind, Kind::ContentType(content_type) if content_type.is_on())
+    }
+}
+
+impl Decision {
+    fn new(decision: impl Future<Output = Result<(), Answer>> + 'static) -> Self {
+        Self(Box::pin(decision))
+    }
+}
+
+impl Future for Decision {
+    type Output = Result<(), Answer>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decision")
     }
 }
 
@@ -219,20 +306,37 @@ mod tests {
     use wire::middleware::Kind as Wire;
 
     use super::*;
+    use crate::balance::Roster;
     use crate::proxy::head::tests::head;
 
     /// Runs middlewares over `GET target` as the request path does.
     pub(super) fn run(kinds: impl IntoIterator<Item = Wire>, head: &mut Head) -> Option<Answer> {
         kinds
             .into_iter()
-            .find_map(|kind| match build(kind).unwrap().on_request(head) {
-                Flow::Continue | Flow::Remember(_) => None,
-                Flow::Respond(answer) => Some(answer),
-            })
+            .find_map(|kind| run_one(&build(kind).unwrap(), head))
+    }
+
+    pub(super) fn run_one(middleware: &Middleware, head: &mut Head) -> Option<Answer> {
+        match middleware.on_request(head) {
+            Flow::Continue | Flow::Remember(_) => None,
+            Flow::Wait(decision) => {
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                runtime.build().unwrap().block_on(decision).err()
+            }
+            Flow::Respond(answer) => Some(answer),
+            Flow::Ask(_) => panic!("nobody to ask"),
+        }
     }
 
     pub(super) fn build(kind: Wire) -> Result<Middleware, MiddlewareError> {
-        Middleware::build("m@docker", &wire::Middleware { kind: Some(kind) })
+        build_from(&wire::Middleware { kind: Some(kind) })
+    }
+
+    fn build_from(spec: &wire::Middleware) -> Result<Middleware, MiddlewareError> {
+        let mut roster = Roster::default();
+        Middleware::build("m@docker", spec, |server| {
+            roster.enlist(server, &Roster::default())
+        })
     }
 
     pub(super) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
@@ -244,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_kind_that_is_not_known_is_not_built() {
-        let error = Middleware::build("m@docker", &wire::Middleware { kind: None }).unwrap_err();
+        let error = build_from(&wire::Middleware { kind: None }).unwrap_err();
         assert_eq!(error, MiddlewareError::Unknown);
     }
 

@@ -5,7 +5,9 @@
 //! whatever goes wrong, a panic included, is an answer to this one request.
 
 mod access_log;
+mod authorize;
 mod body;
+mod coding;
 mod connect;
 mod connection;
 mod entrypoint;
@@ -13,7 +15,7 @@ mod error;
 mod forward;
 mod gate;
 pub(crate) mod head;
-mod headers;
+pub(crate) mod headers;
 mod patience;
 mod pool;
 mod stream;
@@ -40,13 +42,14 @@ pub(crate) use self::pool::Pool;
 
 use self::access_log::Record;
 use self::body::{Exchange, RequestBody, ResponseBody, ServerBody};
+use self::coding::EncodedBody;
 use self::connect::Connection;
 use self::connection::Client;
 use self::error::ProxyError;
 use self::gate::Admission;
 use self::head::{Head, normalise_path, routing_host};
 use self::pool::Lease;
-use crate::middleware::{self, Flow};
+use crate::middleware::{self, Flow, Recall};
 use crate::routing::Route;
 
 /// The answer to one request before it is tied to the client's connection.
@@ -59,6 +62,7 @@ struct Answer {
 enum Payload {
     Own(Bytes),
     Server(ServerBody),
+    Encoded(Box<EncodedBody>),
 }
 
 /// Answers one request.
@@ -93,6 +97,7 @@ async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<Resp
     let body = match answer.payload {
         Payload::Own(bytes) => ResponseBody::own(bytes, exchange),
         Payload::Server(body) => ResponseBody::server(body, exchange),
+        Payload::Encoded(body) => ResponseBody::encoded(body, exchange),
     };
     Response::from_parts(answer.parts, body)
 }
@@ -200,8 +205,8 @@ async fn through(
     client: &Rc<Client>,
     route: &Arc<Route>,
     mut head: Head,
-    onward: Onward,
-    record: Option<&mut Record>,
+    mut onward: Onward,
+    mut record: Option<&mut Record>,
 ) -> Answer {
     let mut passed = 0;
     let mut recalls = Vec::new();
@@ -210,15 +215,35 @@ async fn through(
         match middleware.on_request(&mut head) {
             Flow::Continue => {}
             Flow::Remember(recall) => recalls.push((passed, recall)),
-            Flow::Respond(answer) => {
-                early = Some(answer);
-                break;
+            Flow::Wait(decision) => {
+                let refused = decision.await.err();
+                early = refused.map(|answer| Answer::from_middleware(client, route, answer));
             }
+            Flow::Ask(auth) => {
+                // Boxed so that routes without it do not carry its state.
+                let asked = authorize::ask(client, route, &auth, &mut head, &mut onward);
+                match Box::pin(asked).await {
+                    Ok(permission) => {
+                        recalls.push((passed, Recall::Cookies(permission.cookies)));
+                        if let (Some(record), Some(user)) = (record.as_deref_mut(), permission.user)
+                        {
+                            record.user = user;
+                        }
+                    }
+                    Err(denied) => early = Some(*denied),
+                }
+            }
+            Flow::Respond(answer) => {
+                early = Some(Answer::from_middleware(client, route, answer));
+            }
+        }
+        if early.is_some() {
+            break;
         }
         passed += 1;
     }
     let mut answer = match early {
-        Some(answer) => Answer::from_middleware(client, route, answer),
+        Some(answer) => answer,
         None => match to_server(client, route, head, onward, record).await {
             Ok(answer) => answer,
             Err(error) => Answer::from_error(client, Some(route), &error),
@@ -226,8 +251,17 @@ async fn through(
     };
     let passed = route.middlewares.get(..passed).unwrap_or_default();
     for (at, middleware) in passed.iter().enumerate().rev() {
-        let recall = recalls.pop_if(|(of, _)| *of == at);
-        middleware.on_response(recall.map(|(_, recall)| recall), &mut answer.parts);
+        let recall = recalls
+            .pop_if(|(of, _)| *of == at)
+            .map(|(_, recall)| recall);
+        if let Some((compress, coding)) = middleware.compression(recall.as_ref()) {
+            // Boxed so that routes without it do not carry its state.
+            let compressed = Box::pin(coding::compress(&mut answer, compress, coding)).await;
+            if let Err(error) = compressed {
+                answer = Answer::from_error(client, Some(route), &error);
+            }
+        }
+        middleware.on_response(recall, &mut answer.parts);
     }
     if passed.iter().any(|it| it.detects_content_type())
         && let Err(error) = detect_content_type(&mut answer).await
@@ -249,6 +283,7 @@ async fn detect_content_type(answer: &mut Answer) -> Result<(), hyper::Error> {
     let data = match &mut answer.payload {
         Payload::Own(bytes) => &bytes[..],
         Payload::Server(body) => body.peek().await?,
+        Payload::Encoded(_) => return Ok(()),
     };
     if !data.is_empty() {
         let detected = HeaderValue::from_static(middleware::detect(data));
@@ -364,11 +399,23 @@ fn record_of(client: &Client, request: &Request<Incoming>) -> Record {
             .unwrap_or_default(),
         router: String::new(),
         service: String::new(),
+        user: String::new(),
         server: String::new(),
         container: String::new(),
         status: StatusCode::OK,
         reason: "",
         bytes: 0,
+    }
+}
+
+impl Payload {
+    /// In bytes, if that is known.
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Own(bytes) => u64::try_from(bytes.len()).ok(),
+            Self::Server(body) => body.length(),
+            Self::Encoded(_) => None,
+        }
     }
 }
 
