@@ -7,10 +7,12 @@
     reason = "tests stop loudly"
 )]
 
+mod compress;
 mod control_plane;
 mod diagnostic;
 mod engine_fault;
 mod foreign_client;
+mod forward_auth;
 mod lifecycle;
 mod middleware;
 mod protocol_model;

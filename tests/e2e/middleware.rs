@@ -8,11 +8,11 @@ use fairway_tests::raw_client::{RawClient, Reply};
 use fairway_tests::world::{Setting, World, routed};
 
 /// Options of a middleware with their values.
-type Options<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Options<'a> = &'a [(&'a str, &'a str)];
 
 /// A container of this name: at `<name>.test` behind one middleware with these
 /// options, at `open.<name>.test` without.
-fn behind(name: &str, options: Options<'_>) -> ContainerSpec {
+pub(crate) fn behind(name: &str, options: Options<'_>) -> ContainerSpec {
     let mut spec = routed(name, name, &format!("Host(`{name}.test`)"))
         .label(
             &format!("traefik.http.routers.open-{name}.rule"),
@@ -32,7 +32,7 @@ fn behind(name: &str, options: Options<'_>) -> ContainerSpec {
 }
 
 /// Runs it and waits until it is served.
-async fn serve(world: &World, name: &str, options: Options<'_>) {
+pub(crate) async fn serve(world: &World, name: &str, options: Options<'_>) {
     world.run(behind(name, options)).await;
     world
         .wait_rotation(&format!("open.{name}.test"), "/", &[name])
@@ -40,7 +40,7 @@ async fn serve(world: &World, name: &str, options: Options<'_>) {
 }
 
 /// One request to `<name>.test`; header lines end in `\r\n`.
-async fn ask(world: &World, name: &str, line: &str, headers: &str) -> Reply {
+pub(crate) async fn ask(world: &World, name: &str, line: &str, headers: &str) -> Reply {
     let mut client = RawClient::connect(world.http()).await.unwrap();
     let request = format!("{line} HTTP/1.1\r\nHost: {name}.test\r\n{headers}\r\n");
     client.exchange(request).await.unwrap()
