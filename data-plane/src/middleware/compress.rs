@@ -281,7 +281,9 @@ mod tests {
         assert_eq!(chosen(&brotli_first, Some("gzip, br")), Some(Brotli));
     }
 
-    fn answer(status: u16, headers: &[(&'static str, &'static str)]) -> Parts {
+    type Lines<'a> = &'a [(&'static str, &'static str)];
+
+    fn answer(status: u16, headers: Lines<'_>) -> Parts {
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = StatusCode::from_u16(status).unwrap();
         for (name, value) in headers {
@@ -295,7 +297,7 @@ mod tests {
         let ours = compress(|_| {});
         let html = [("content-type", "text/html; charset=utf-8")];
         #[rustfmt::skip]
-        let rows: [(u16, &[(&'static str, &'static str)], Option<u64>, bool); 13] = [
+        let rows: [(u16, Lines<'_>, Option<u64>, bool); 13] = [
             (200, &html, Some(10), true),
             (200, &html, Some(9), false),
             (200, &html, None, true),
