@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "fairway/discovery/v1/resource.proto",
+    "fairway/discovery/v1/explanation.proto",
     "fairway/discovery/v1/discovery.proto",
     "fairway/inspection/v1/inspection.proto",
 ];

@@ -3,22 +3,27 @@
 //!
 //! The flow, left to right: [`provider`] → [`label`] → [`model`] → [`reconcile`]
 //! and [`compile`] → [`snapshot`] → [`discovery`]; [`inspection`] and [`api`]
-//! read along. `main.rs` is a thin shell around [`start`].
+//! read along, and [`explain`] is a client of the former. `main.rs` is a thin shell around [`start`].
 
 pub mod api;
+pub mod check;
 pub mod compile;
+mod compose;
 pub mod config;
 pub mod discovery;
+pub mod explain;
 pub mod inspection;
 pub mod label;
 pub mod middleware;
 pub mod model;
 pub mod provider;
 pub mod reconcile;
+mod redact;
 pub mod rule;
 mod server;
 pub mod snapshot;
 mod spelling;
+pub mod wait;
 
 pub use config::StaticConfig;
 pub use server::{Running, StartError, start};

@@ -1,12 +1,15 @@
 //! `fairway-control`: a thin shell around the library.
 
 mod healthcheck;
+mod preview;
 mod telemetry;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use fairway_control::config::{Command, StaticConfig};
+use fairway_control::config::{Command, StaticConfig, WaitOptions};
+use fairway_control::explain::ExplainOptions;
+use fairway_control::wait::WaitError;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
@@ -21,28 +24,46 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Help => {
             print!("{}", Command::help());
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
         Command::Version => {
             println!("fairway-control {}", env!("CARGO_PKG_VERSION"));
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Healthcheck(config) => block_on(healthcheck::ask(&config)),
+        Command::Show(text) => {
+            print!("{text}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(options) => block_on(preview::check(*options)),
+        Command::Diff(options) => block_on(preview::diff(*options)),
+        Command::Healthcheck(config) => {
+            block_on(healthcheck::ask(&config)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Explain(options) => block_on(async move {
+            print!("{}", fairway_control::explain::explain(&options).await?);
+            Ok(ExitCode::SUCCESS)
+        }),
+        Command::ExplainHelp => {
+            print!("{}", ExplainOptions::help());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Wait(options) => block_on(wait(options)).map(|()| ExitCode::SUCCESS),
         Command::Run(config) => {
             telemetry::start(config.log);
-            block_on(run(*config))
+            block_on(run(*config)).map(|()| ExitCode::SUCCESS)
         }
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("fairway-control: {error:#}");
-            ExitCode::FAILURE
+            let waited = error.downcast_ref::<WaitError>();
+            waited.map_or(ExitCode::FAILURE, |error| ExitCode::from(error.exit_code()))
         }
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -60,5 +81,16 @@ async fn run(config: StaticConfig) -> anyhow::Result<()> {
     }
     info!("stopping");
     running.stop().await;
+    Ok(())
+}
+
+async fn wait(options: WaitOptions) -> anyhow::Result<()> {
+    let waited = fairway_control::wait::wait(&options).await?;
+    println!("{waited}");
+    for node in &waited.disconnected {
+        eprintln!(
+            "fairway-control: proxy {node} is disconnected; if it runs, it serves what it had"
+        );
+    }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use fairway_proto::discovery::v1::discovery_server::DiscoveryServer as DiscoveryService;
 use fairway_proto::inspection::v1::inspection_server::InspectionServer as InspectionService;
@@ -142,12 +143,17 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
 
     let services = grpc_services(
         DiscoveryServer::new(latest.clone(), nodes.clone()),
-        InspectionServer::new(latest, compiled_seen.clone(), nodes),
+        InspectionServer::new(latest.clone(), compiled_seen.clone(), nodes.clone()),
     );
     tasks.spawn(serve_grpc(grpc, services.await?, stop.clone()));
     if let Some(listener) = api {
         let api = Api {
             compiled: compiled_seen,
+            latest,
+            nodes,
+            entry_points: config.entry_points,
+            providers: config.docker.iter().map(|_| "Docker").collect(),
+            started: SystemTime::now(),
             api: config.api.is_some_and(|api| api.insecure),
             ping: config.ping,
             terminating: terminating_seen,

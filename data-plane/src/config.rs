@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::Args;
+use http::HeaderValue;
 
 /// Settings of one proxy process.
 #[derive(Args, Clone, Debug)]
@@ -153,6 +154,11 @@ pub(crate) fn host_name() -> String {
         "" => "localhost".to_owned(),
         name => name.to_owned(),
     }
+}
+
+/// [`host_name`], ready to be written.
+pub(crate) fn host_name_header() -> HeaderValue {
+    HeaderValue::from_str(&host_name()).unwrap_or_else(|_| HeaderValue::from_static("localhost"))
 }
 
 /// Replicas that share a network namespace share the host name: the suffix

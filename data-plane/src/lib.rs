@@ -24,7 +24,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::Node;
-use http::{HeaderValue, Uri};
+use http::Uri;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
@@ -128,8 +128,7 @@ fn assemble(
     let blueprint = Blueprint {
         table: Arc::clone(&table),
         tls: proxy::tls_connector(),
-        host_name: HeaderValue::from_str(&config::host_name())
-            .unwrap_or_else(|_| HeaderValue::from_static("localhost")),
+        host_name: config::host_name_header(),
         timeouts: config.timeouts,
         access_log: config.access_log,
         max_connections: config.max_connections.div_ceil(count),

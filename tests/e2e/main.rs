@@ -7,12 +7,11 @@
     reason = "tests stop loudly"
 )]
 
-mod compress;
 mod control_plane;
 mod diagnostic;
 mod engine_fault;
+mod explain;
 mod foreign_client;
-mod forward_auth;
 mod lifecycle;
 mod middleware;
 mod protocol_model;
@@ -20,3 +19,5 @@ mod routing;
 mod rule_fixture;
 mod scaling;
 mod stream;
+mod traefik_api;
+mod wait;

@@ -8,8 +8,9 @@ use std::time::Duration;
 use fairway_proto::MAX_MESSAGE_BYTES;
 use fairway_proto::discovery::v1::client_message::Message;
 use fairway_proto::discovery::v1::discovery_client::DiscoveryClient;
+use fairway_proto::discovery::v1::server_message::Message as Said;
 use fairway_proto::discovery::v1::{
-    Ack, ClientMessage, Hello, Node, Rejection, Resource, Update, UpdateMode,
+    Ack, ClientMessage, Hello, Node, Rejection, Resource, ServerMessage, Update, UpdateMode,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -22,7 +23,7 @@ pub type Mirror = BTreeMap<(i32, String), Resource>;
 #[derive(Debug)]
 pub struct StreamClient {
     say: mpsc::UnboundedSender<ClientMessage>,
-    hear: Streaming<Update>,
+    hear: Streaming<ServerMessage>,
     /// What the acknowledged and the pending updates add up to.
     pub mirror: Mirror,
     /// Version of `mirror`.
@@ -72,16 +73,19 @@ impl StreamClient {
         })
     }
 
-    /// The next update, applied to the mirror and not acknowledged.
+    /// The next update, applied to the mirror and not acknowledged. Questions on the
+    /// way to it stay without an answer.
     ///
     /// # Errors
     /// The end of the stream.
     pub async fn next(&mut self) -> Result<Update, Status> {
-        let update = self
-            .hear
-            .message()
-            .await?
-            .ok_or_else(|| Status::unavailable("the end"))?;
+        let update = loop {
+            let message = self.hear.message().await?;
+            let message = message.ok_or_else(|| Status::unavailable("the end"))?;
+            if let Some(Said::Update(update)) = message.message {
+                break update;
+            }
+        };
         self.updates += 1;
         apply(&mut self.mirror, &update);
         self.version.clone_from(&update.version);

@@ -1,32 +1,69 @@
 //! The HTTP API on entry point `traefik`: Traefik's read-only JSON and `/ping`.
 //!
-//! Reads what [`crate::reconcile`] published; changes nothing.
+//! Reads what [`crate::reconcile`] published and what [`crate::discovery`] knows
+//! of the proxies; changes nothing. Field names, filters, pages and errors are
+//! Traefik's, so that what was written for its API reads this one; what Traefik
+//! does not have (`diagnostics`, `containers`, the proxies of a server) stands
+//! beside it. Secrets in options are redacted.
 
-mod rawdata;
+mod catalog;
+mod decode;
+mod entry_point;
+mod internal;
+mod list;
+mod object;
+mod overview;
+pub(crate) mod rawdata;
+mod respond;
+mod time;
+mod view;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::compile::Compiled;
+use crate::config::EntryPointOptions;
+use crate::discovery::{Nodes, SnapshotReceiver};
+use catalog::Catalog;
+use internal::Internal;
 
 /// What the API shows.
 #[derive(Clone, Debug)]
 pub struct Api {
     /// The latest compilation; `None` before the first.
     pub compiled: watch::Receiver<Option<Arc<Compiled>>>,
+    /// What proxies are sent.
+    pub latest: SnapshotReceiver,
+    /// The proxies.
+    pub nodes: Nodes,
+    /// Entry points of the static configuration.
+    pub entry_points: BTreeMap<String, EntryPointOptions>,
+    /// Names of the providers as Traefik writes them: `Docker`.
+    pub providers: Vec<&'static str>,
     /// Serve `/api/*`.
     pub api: bool,
     /// Serve `/ping`.
     pub ping: bool,
+    /// When the process started.
+    pub started: SystemTime,
     /// Turns true when the process was asked to end: `/ping` says so at once.
     pub terminating: watch::Receiver<bool>,
+}
+
+/// What a handler reads from.
+#[derive(Clone, Debug)]
+struct Shared {
+    api: Arc<Api>,
+    internal: Arc<Internal>,
 }
 
 impl Api {
@@ -38,45 +75,55 @@ impl Api {
         }
         if self.api {
             router = router
-                .route("/api/rawdata", get(rawdata))
-                .route("/api/version", get(version));
+                .route("/api/rawdata", get(rawdata::answer))
+                .route("/api/overview", get(overview::answer))
+                .route("/api/version", get(version))
+                .route("/api/entrypoints", get(entry_point::list))
+                .route("/api/entrypoints/{name}", get(entry_point::one))
+                .merge(object::routes());
         }
-        router.fallback(not_found).with_state(self)
+        let internal = Arc::new(Internal::new(self.api, self.ping));
+        let shared = Shared {
+            api: Arc::new(self),
+            internal,
+        };
+        router.fallback(not_found).with_state(shared)
     }
 }
 
-async fn ping(State(api): State<Api>) -> Response {
-    if *api.terminating.borrow() {
+impl Shared {
+    /// Answers with what `view` makes of the objects there are now.
+    fn with_catalog(&self, view: impl FnOnce(&Catalog<'_>) -> Response) -> Response {
+        let Some(compiled) = self.api.compiled.borrow().clone() else {
+            let message = "no configuration yet: a provider has not answered so far";
+            return respond::error(StatusCode::SERVICE_UNAVAILABLE, message);
+        };
+        let latest = self.api.latest.borrow().clone();
+        let nodes = self.api.nodes.list();
+        view(&Catalog::new(
+            &compiled,
+            &self.internal,
+            latest.as_deref(),
+            &nodes,
+        ))
+    }
+}
+
+async fn ping(State(shared): State<Shared>) -> Response {
+    if *shared.api.terminating.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").into_response();
     }
     "OK".into_response()
 }
 
-async fn rawdata(State(api): State<Api>) -> Response {
-    let compiled = api.compiled.borrow().clone();
-    match compiled {
-        Some(compiled) => Json(rawdata::view(&compiled)).into_response(),
-        None => {
-            let message = "no configuration yet: a provider has not answered so far";
-            error(StatusCode::SERVICE_UNAVAILABLE, message)
-        }
-    }
-}
-
-async fn version() -> Response {
-    Json(json!({ "Version": env!("CARGO_PKG_VERSION"), "Codename": "fairway" })).into_response()
+async fn version(State(shared): State<Shared>) -> Response {
+    respond::json(&json!({
+        "Version": env!("CARGO_PKG_VERSION"),
+        "Codename": "fairway",
+        "startDate": time::rfc3339(shared.api.started),
+    }))
 }
 
 async fn not_found() -> Response {
-    error(StatusCode::NOT_FOUND, "404 page not found")
-}
-
-/// JSON text sent as plain text, which is what clients of Traefik's API know.
-fn error(status: StatusCode, message: &str) -> Response {
-    let mut response = (status, json!({ "message": message }).to_string()).into_response();
-    response.headers_mut().insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
+    respond::error(StatusCode::NOT_FOUND, "404 page not found")
 }

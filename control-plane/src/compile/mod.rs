@@ -13,6 +13,7 @@ mod middleware;
 mod name;
 mod router;
 mod service;
+mod shadow;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
+use super::shadow::{self, Served, Shadowed};
 use super::{Compiled, Input, Object, Outcome, encode, middleware, name};
 use crate::config::API_ENTRY_POINT;
 use crate::model::{self, Diagnostic, DynamicConfig, ObjectId, ObjectKind};
-use crate::rule;
+use crate::rule::{self, Matcher};
 
 /// Traefik keeps the priorities above this one for its own routers.
 const MAX_PRIORITY: i64 = i64::MAX - 1000;
@@ -56,6 +57,7 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
 
 pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
     let entry_points = EntryPoints::of(input);
+    let mut served = Vec::new();
     for (qualified, mut object) in std::mem::take(&mut out.routers) {
         if let Some(router) = &mut object.value {
             let subject = Subject {
@@ -64,7 +66,13 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
                 containers: &object.containers,
             };
             match subject.resolve(router, &entry_points, out) {
-                Ok(message) => {
+                Ok((message, matcher)) => {
+                    served.push(Served {
+                        name: qualified.clone(),
+                        priority: router.priority,
+                        entry_points: router.entry_points.clone(),
+                        matcher,
+                    });
                     subject.mark_used(router, &mut object.outcome, out);
                     out.resources.push(encode::resource(
                         ResourceKind::Router,
@@ -82,6 +90,46 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
             }
         }
         out.routers.insert(qualified, object);
+    }
+    tell_shadowed(&served, out);
+}
+
+/// Tells of routers that other ones leave nothing to.
+fn tell_shadowed(served: &[Served], out: &mut Compiled) {
+    for Shadowed {
+        router,
+        entry_points,
+        by,
+    } in shadow::find(served)
+    {
+        let Some(object) = out.routers.get(&router.name) else {
+            continue;
+        };
+        let (provider, containers) = (object.provider.clone(), object.containers.clone());
+        let subject = Subject {
+            qualified: &router.name,
+            provider: &provider,
+            containers: &containers,
+        };
+        let names: Vec<_> = by
+            .iter()
+            .map(|by| format!("{} (priority {})", by.name, by.priority))
+            .collect();
+        let takes = if names.len() == 1 { "takes" } else { "take" };
+        let message = format!(
+            "router {} (priority {}) never gets a request on {}: {} {takes} all of them first",
+            router.name,
+            router.priority,
+            entry_points.join(", "),
+            names.join(", "),
+        );
+        let highest = by.iter().map(|by| by.priority).max().unwrap_or_default();
+        let suggestion = format!(
+            "set traefik.http.routers.{}.priority={} or higher, or narrow the other rule",
+            name::local(&router.name),
+            highest.saturating_add(1),
+        );
+        subject.report(Diagnostic::warning(message, suggestion), "priority", out);
     }
 }
 
@@ -156,7 +204,7 @@ impl Subject<'_> {
         router: &mut Router,
         entry_points: &EntryPoints<'_>,
         out: &mut Compiled,
-    ) -> Result<wire::Router, Rejected> {
+    ) -> Result<(wire::Router, Matcher), Rejected> {
         self.entry_points(router, entry_points, out)?;
         let matcher = rule::parse(&router.rule).map_err(|error| Rejected {
             option: "rule",
@@ -185,7 +233,7 @@ impl Subject<'_> {
             middlewares.extend(flat);
         }
         self.service(router, out)?;
-        Ok(wire::Router {
+        let message = wire::Router {
             rule: router.rule.clone(),
             matcher: Some(matcher.encode()),
             priority: router.priority,
@@ -196,7 +244,8 @@ impl Subject<'_> {
                 true => loop_guard(self.qualified),
                 false => String::new(),
             },
-        })
+        };
+        Ok((message, matcher))
     }
 
     /// Fills in the default entry points and takes out those that do not exist.

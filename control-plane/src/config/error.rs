@@ -87,6 +87,9 @@ pub enum ConfigError {
         /// Where.
         address: String,
     },
+    /// Arguments of a command that has its own.
+    #[error("{0}")]
+    Usage(String),
     /// Nothing to watch.
     #[error("no provider is switched on; add --providers.docker")]
     NoProvider,

@@ -13,6 +13,7 @@ mod error;
 mod flag;
 mod parse;
 mod vocabulary;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +21,10 @@ use std::time::Duration;
 
 pub use entrypoint::{EntryPointOptions, ForwardedHeaders};
 pub use error::ConfigError;
+pub use wait::{WaitOptions, WaitTarget};
 
+use crate::check::{CheckOptions, DiffOptions};
+use crate::explain::ExplainOptions;
 use crate::model::Diagnostic;
 use crate::provider::docker::DockerOptions;
 
@@ -34,8 +38,20 @@ pub enum Command {
     Run(Box<StaticConfig>),
     /// Ask the control plane that runs with this configuration whether it is well.
     Healthcheck(Box<StaticConfig>),
+    /// Show what files would become.
+    Check(Box<CheckOptions>),
+    /// Show what files would change.
+    Diff(Box<DiffOptions>),
+    /// Wait until the proxies of a running control plane have come far enough.
+    Wait(WaitOptions),
+    /// Ask a running control plane what a request would meet.
+    Explain(Box<ExplainOptions>),
+    /// Print [`ExplainOptions::help`].
+    ExplainHelp,
     /// Print the version.
     Version,
+    /// Print the help of a sub-command.
+    Show(String),
     /// Print [`Command::help`].
     Help,
 }
@@ -139,6 +155,13 @@ impl StaticConfig {
     /// The first flag that cannot be used, with what would work.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, ConfigError> {
         parse::static_config(args, |name| std::env::var(name).ok())
+    }
+
+    /// Reads flags, and not `DOCKER_HOST`.
+    pub(crate) fn parse_without_environment(
+        args: impl IntoIterator<Item = String>,
+    ) -> Result<Self, ConfigError> {
+        parse::static_config(args, |_| None)
     }
 
     /// Where the API and the ping listen (`host:port`, the host may be empty);

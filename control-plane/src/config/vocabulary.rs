@@ -333,6 +333,12 @@ fairway-control: watches Docker, compiles Traefik-style labels, pushes routing t
 
 Usage: fairway-control [FLAGS]
        fairway-control healthcheck [FLAGS]   ask the control plane that runs with these flags
+       fairway-control check FILE...         what Compose files become; see check --help
+       fairway-control diff FILE...          what they would change; see diff --help
+       fairway-control wait --container=NAME [--gone] [--timeout=30s] [--server=http://127.0.0.1:9090]
+                                             until every proxy uses a container (or no longer does)
+       fairway-control wait [--version=V]    until every proxy serves a version, or the current one
+       fairway-control explain URL           tell what a request would meet; see explain --help
        fairway-control version
 
 Flags (case does not matter; --name=value, and --name value unless it is true or false):

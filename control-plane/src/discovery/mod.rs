@@ -5,6 +5,7 @@
 //! (a `watch`: a slow proxy skips versions) and the list of nodes.
 
 mod node;
+mod question;
 mod session;
 
 use std::pin::Pin;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use fairway_proto::COMPRESS_ABOVE_BYTES;
 use fairway_proto::discovery::v1::discovery_server::Discovery;
-use fairway_proto::discovery::v1::{ClientMessage, Update};
+use fairway_proto::discovery::v1::{ClientMessage, ServerMessage};
 use futures_util::Stream;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,6 +21,7 @@ use tonic::codec::SingleMessageCompressionOverride;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use node::{NodeStatus, Nodes};
+pub use question::AskError;
 
 use crate::snapshot::Snapshot;
 use session::Session;
@@ -43,7 +45,7 @@ impl DiscoveryServer {
 
 #[tonic::async_trait]
 impl Discovery for DiscoveryServer {
-    type StreamStream = Pin<Box<dyn Stream<Item = Result<Update, Status>> + Send>>;
+    type StreamStream = Pin<Box<dyn Stream<Item = Result<ServerMessage, Status>> + Send>>;
 
     async fn stream(
         &self,
@@ -53,14 +55,14 @@ impl Discovery for DiscoveryServer {
             .remote_addr()
             .map(|address| address.to_string())
             .unwrap_or_default();
-        // Room for one: the protocol has at most one update in flight.
-        let (updates, out) = mpsc::channel(1);
+        // The protocol has at most one update in flight; questions leave room for it.
+        let (say, out) = mpsc::channel(1 + question::MAX_UNSENT);
         let latest = self.latest.clone();
         let small = latest
             .borrow()
             .as_ref()
             .is_none_or(|snapshot| snapshot.encoded_len() <= COMPRESS_ABOVE_BYTES);
-        let session = Session::new(latest, self.nodes.clone(), peer, updates);
+        let session = Session::new(latest, self.nodes.clone(), peer, say);
         tokio::spawn(session.run(request.into_inner()));
         let mut response = Response::new(Box::pin(ReceiverStream::new(out)) as Self::StreamStream);
         if small {

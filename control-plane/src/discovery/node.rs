@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use fairway_proto::discovery::v1::{Node, Rejection};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+
+use super::question::Asked;
 
 /// A proxy that is gone is shown for this long, so that a person who comes to
 /// look after a failure still finds it.
@@ -46,6 +48,8 @@ pub struct NodeStatus {
     pub rejections: Vec<Rejection>,
     /// Addresses it listens on, by entry point.
     pub listeners: BTreeMap<String, String>,
+    /// Takes questions to it while its stream is open.
+    questions: mpsc::Sender<Asked>,
 }
 
 impl Nodes {
@@ -82,7 +86,7 @@ impl Nodes {
 
     /// A stream of `node` begins; the number tells it from the node's earlier
     /// streams, which may end after this one has begun.
-    pub(super) fn connect(&self, node: Node, peer: String) -> u64 {
+    pub(super) fn connect(&self, node: Node, peer: String, questions: mpsc::Sender<Asked>) -> u64 {
         let instance = node.instance_id.clone();
         let earlier = self.by_instance.get(&instance).map(|status| status.stream);
         let stream = earlier.map_or(0, |stream| stream + 1);
@@ -96,6 +100,7 @@ impl Nodes {
             behind_since: None,
             rejections: Vec::new(),
             listeners: BTreeMap::new(),
+            questions,
         };
         self.by_instance.insert(instance, status);
         self.changed();
@@ -110,6 +115,20 @@ impl Nodes {
             change(&mut status);
         }
         self.changed();
+    }
+
+    /// Takes questions to this proxy; `None` if it is not known.
+    pub(super) fn questions(&self, instance: &str) -> Option<mpsc::Sender<Asked>> {
+        self.by_instance
+            .get(instance)
+            .map(|status| status.questions.clone())
+    }
+
+    /// Has this proxy a stream?
+    pub(super) fn is_connected(&self, instance: &str) -> bool {
+        self.by_instance
+            .get(instance)
+            .is_some_and(|status| status.is_connected())
     }
 
     fn changed(&self) {
@@ -143,11 +162,15 @@ mod tests {
         }
     }
 
+    fn nobody_asks() -> mpsc::Sender<Asked> {
+        mpsc::channel(1).0
+    }
+
     #[test]
     fn the_end_of_an_old_stream_does_not_disconnect_the_new_one() {
         let nodes = Nodes::new();
-        let old = nodes.connect(node("i"), String::new());
-        let new = nodes.connect(node("i"), String::new());
+        let old = nodes.connect(node("i"), String::new(), nobody_asks());
+        let new = nodes.connect(node("i"), String::new(), nobody_asks());
         nodes.update("i", old, |status| {
             status.disconnected_at = Some(Instant::now())
         });
@@ -161,15 +184,15 @@ mod tests {
     #[test]
     fn two_processes_with_one_given_id_are_two() {
         let nodes = Nodes::new();
-        nodes.connect(node("a"), String::new());
-        nodes.connect(node("b"), String::new());
+        nodes.connect(node("a"), String::new(), nobody_asks());
+        nodes.connect(node("b"), String::new(), nobody_asks());
         assert_eq!(nodes.list().len(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_proxy_that_is_gone_is_shown_for_a_while() {
         let nodes = Nodes::new();
-        let stream = nodes.connect(node("i"), String::new());
+        let stream = nodes.connect(node("i"), String::new(), nobody_asks());
         nodes.update("i", stream, |status| {
             status.disconnected_at = Some(Instant::now())
         });

@@ -2,7 +2,10 @@
 //!
 //! Read-only, and reads what the other parts publish; holds no state of its own.
 
+mod explain;
 mod view;
+mod wait;
+mod wait_text;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,9 +14,9 @@ use std::time::Duration;
 use fairway_proto::discovery::v1::ResourceKind;
 use fairway_proto::inspection::v1::inspection_server::Inspection;
 use fairway_proto::inspection::v1::{
-    GetConfigRequest, GetConfigResponse, ListDiagnosticsRequest, ListDiagnosticsResponse,
-    ListProxiesRequest, ListProxiesResponse, WaitForVersionRequest, WaitForVersionResponse,
-    WatchConfigRequest, WatchConfigResponse,
+    ExplainRequest, ExplainResponse, GetConfigRequest, GetConfigResponse, ListDiagnosticsRequest,
+    ListDiagnosticsResponse, ListProxiesRequest, ListProxiesResponse, WaitForVersionRequest,
+    WaitForVersionResponse, WatchConfigRequest, WatchConfigResponse,
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::watch;
@@ -21,8 +24,10 @@ use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use crate::compile::Compiled;
-use crate::discovery::{NodeStatus, Nodes, SnapshotReceiver};
+use crate::discovery::{Nodes, SnapshotReceiver};
+use crate::redact;
 use crate::snapshot::Snapshot;
+use wait::{Goal, Wait};
 
 /// How long [`Inspection::wait_for_version`] waits if the caller does not say.
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
@@ -74,7 +79,9 @@ impl Inspection for InspectionServer {
         });
         Ok(Response::new(GetConfigResponse {
             version: snapshot.version().to_owned(),
-            resources: wanted.map(|(_, it)| view::resource(it)).collect(),
+            resources: wanted
+                .map(|(_, resource)| redact::resource(resource))
+                .collect(),
         }))
     }
 
@@ -133,60 +140,27 @@ impl Inspection for InspectionServer {
         &self,
         request: Request<WaitForVersionRequest>,
     ) -> Result<Response<WaitForVersionResponse>, Status> {
-        let WaitForVersionRequest {
-            version,
-            timeout_ms,
-        } = request.into_inner();
-        let limit = match timeout_ms {
+        let request = request.into_inner();
+        let limit = match request.timeout_ms {
             0 => DEFAULT_WAIT,
             ms => Duration::from_millis(ms.into()),
         };
-        let waited = timeout(limit, self.until_served(version)).await;
-        match waited {
+        let mut wait = Wait::new(Goal::of(request)?, self.latest.clone(), self.nodes.clone());
+        match timeout(limit, wait.run()).await {
             Ok(response) => Ok(Response::new(response?)),
-            Err(_) => Err(Status::deadline_exceeded(view::behind(
-                &self.nodes.list(),
-                self.latest.borrow().as_deref(),
-            ))),
-        }
-    }
-}
-
-impl InspectionServer {
-    async fn until_served(&self, version: String) -> Result<WaitForVersionResponse, Status> {
-        let mut latest = self.latest.clone();
-        let closing = |_| Status::unavailable("the control plane is shutting down");
-        let place = |now: &Snapshot| match version.as_str() {
-            "" => Some((now.version().to_owned(), now.sequence())),
-            version => now
-                .sequence_of(version)
-                .map(|sequence| (version.to_owned(), sequence)),
-        };
-        let now = latest
-            .wait_for(|now| now.as_deref().and_then(place).is_some())
-            .await
-            .map_err(closing)?
-            .clone();
-        let Some((version, sequence)) = now.as_deref().and_then(place) else {
-            return Err(Status::internal("a version that was there is gone"));
-        };
-        let mut changes = self.nodes.changes();
-        loop {
-            changes.mark_unchanged();
-            let nodes = self.nodes.list();
-            let connected: Vec<_> = nodes.iter().filter(|node| node.is_connected()).collect();
-            if !connected.is_empty() && connected.iter().all(|node| serves(node, sequence)) {
-                let proxies = u32::try_from(connected.len()).unwrap_or(u32::MAX);
-                return Ok(WaitForVersionResponse { version, proxies });
+            Err(_) => {
+                let compiled = self.compiled.borrow().clone();
+                Err(Status::deadline_exceeded(
+                    wait.obstacle(compiled.as_deref()),
+                ))
             }
-            changes.changed().await.map_err(closing)?;
         }
     }
-}
 
-/// This version or a later one: a proxy may skip versions.
-fn serves(node: &NodeStatus, wanted: u64) -> bool {
-    node.acked
-        .as_ref()
-        .is_some_and(|(_, sequence)| *sequence >= wanted)
+    async fn explain(
+        &self,
+        request: Request<ExplainRequest>,
+    ) -> Result<Response<ExplainResponse>, Status> {
+        Ok(Response::new(self.ask(request.into_inner()).await?))
+    }
 }

@@ -1,13 +1,12 @@
 //! Internal state in the words of the inspection messages.
 
-use fairway_proto::discovery::v1::middleware::Kind;
-use fairway_proto::discovery::v1::resource::Spec;
-use fairway_proto::discovery::v1::{Resource, ResourceId, ResourceKind};
+use fairway_proto::discovery::v1::{ResourceId, ResourceKind};
 use fairway_proto::inspection::v1::{self as wire, WatchConfigResponse};
 
 use crate::compile::Finding;
 use crate::discovery::NodeStatus;
 use crate::model::{ObjectId, ObjectKind, Severity};
+use crate::redact;
 use crate::snapshot::{Delta, Snapshot};
 
 /// What leads from `seen` to `now`; everything, if nothing was seen.
@@ -21,20 +20,13 @@ pub(super) fn change(seen: Option<&Snapshot>, now: &Snapshot) -> WatchConfigResp
     };
     WatchConfigResponse {
         version: now.version().to_owned(),
-        upserts: delta.upserts.iter().map(|it| resource(it)).collect(),
+        upserts: delta
+            .upserts
+            .iter()
+            .map(|resource| redact::resource(resource))
+            .collect(),
         removals: delta.removals,
     }
-}
-
-/// A resource as people may see it: without the hashes of passwords.
-pub(super) fn resource(resource: &Resource) -> Resource {
-    let mut shown = resource.clone();
-    if let Some(Spec::Middleware(middleware)) = &mut shown.spec
-        && let Some(Kind::BasicAuth(auth)) = &mut middleware.kind
-    {
-        auth.users.iter_mut().for_each(|user| user.hash.clear());
-    }
-    shown
 }
 
 pub(super) fn proxy(status: NodeStatus) -> wire::Proxy {
@@ -68,33 +60,6 @@ pub(super) fn diagnostic(finding: &Finding) -> wire::Diagnostic {
         message: of.message.clone(),
         suggestion: of.suggestion.clone(),
     }
-}
-
-/// Why waiting for a version did not end: who is behind.
-pub(super) fn behind(nodes: &[NodeStatus], latest: Option<&Snapshot>) -> String {
-    let Some(latest) = latest else {
-        return "there is no configuration yet".to_owned();
-    };
-    let connected: Vec<_> = nodes.iter().filter(|node| node.is_connected()).collect();
-    if connected.is_empty() {
-        return "no proxy is connected".to_owned();
-    }
-    let late: Vec<_> = connected
-        .iter()
-        .filter(|node| {
-            node.acked
-                .as_ref()
-                .is_none_or(|(_, at)| *at < latest.sequence())
-        })
-        .map(|node| node.node.id.as_str())
-        .collect();
-    if late.is_empty() {
-        return format!(
-            "the version never came; the current one is {}",
-            latest.version()
-        );
-    }
-    format!("behind version {}: {}", latest.version(), late.join(", "))
 }
 
 fn object(id: &ObjectId) -> ResourceId {

@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue};
 use serde::{Serialize, Serializer};
 
 use crate::label::Fields;
+use crate::redact::REDACTED;
 
 /// bcrypt takes twice as long with each step; proxies check no higher one.
 const MAX_BCRYPT_COST: u32 = 16;
@@ -167,7 +168,7 @@ impl fmt::Debug for Users {
 /// Names only.
 impl Serialize for Users {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.keys().map(|name| format!("{name}:<redacted>")))
+        serializer.collect_seq(self.0.keys().map(|name| format!("{name}:{REDACTED}")))
     }
 }
 
@@ -255,7 +256,7 @@ mod tests {
         let shown = serde_json::to_string(&auth).unwrap();
         assert_eq!(
             shown,
-            r#"{"users":["ada:<redacted>"],"usersFile":"/users"}"#
+            r#"{"users":["ada:[redacted]"],"usersFile":"/users"}"#
         );
         assert!(!format!("{auth:?}").contains("CCCC"));
         assert_eq!(auth.encode().users[0].hash, BCRYPT);

@@ -36,7 +36,7 @@ fn middlewares_are_read_and_shown_as_the_api_shows_them() {
         ("headers.forcestsheader", "true", r#"{"headers":{"forceSTSHeader":true}}"#, "headers"),
         ("headers.custombrowserxssvalue", "0", r#"{"headers":{"customBrowserXSSValue":"0"}}"#, "headers"),
         ("redirectregex.regex", r"^http://(\d+)", r#"{"redirectRegex":{"regex":"^http://(\\d+)","replacement":""}}"#, "redirectregex"),
-        ("basicauth.users", "a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", r#"{"basicAuth":{"users":["a:<redacted>"]}}"#, "basicauth"),
+        ("basicauth.users", "a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", r#"{"basicAuth":{"users":["a:[redacted]"]}}"#, "basicauth"),
         ("basicauth.usersfile", "/users", r#"{"basicAuth":{"usersFile":"/users"}}"#, "basicauth"),
         ("contenttype", "true", r#"{"contentType":{}}"#, "contenttype"),
         ("contenttype.autodetect", "true", r#"{"contentType":{"autoDetect":true}}"#, "contenttype"),

@@ -3,6 +3,7 @@
 //! Text becomes an [`expression::Expr`], that becomes a [`Matcher`], and that is
 //! encoded for the proxies, which do the matching. Nothing here sees a request.
 
+pub(crate) mod alternative;
 pub(crate) mod expression;
 mod lexer;
 mod matcher;

@@ -2,6 +2,7 @@
 //! that v3 takes for literal text.
 
 use super::Matcher;
+use super::alternative::{Alternative, alternatives};
 use super::expression::quote;
 
 /// Something legal in a rule that is hardly what its author meant.
@@ -17,7 +18,32 @@ pub struct RuleWarning {
 pub fn warnings(matcher: &Matcher) -> Vec<RuleWarning> {
     let mut found = Vec::new();
     visit(matcher, &mut found);
+    found.extend(contradictions(matcher));
     found
+}
+
+/// Parts of a rule that no request fulfils, or all of it.
+fn contradictions(matcher: &Matcher) -> Vec<RuleWarning> {
+    let alternatives = alternatives(matcher).unwrap_or_default();
+    let mut pairs: Vec<_> = alternatives
+        .iter()
+        .filter_map(Alternative::contradiction)
+        .collect();
+    let all = pairs.len() == alternatives.len();
+    pairs.dedup();
+    let told = pairs.into_iter().map(|(a, b)| {
+        let message = if all {
+            format!("the rule never matches: no request fulfils both {a} and {b}")
+        } else {
+            format!("a part of the rule never matches: no request fulfils both {a} and {b}")
+        };
+        let suggestion = match a.is_negated() || b.is_negated() {
+            true => "take one of them out".to_owned(),
+            false => format!("write {a} || {b} if one of them is enough, or take one out"),
+        };
+        warning(message, suggestion)
+    });
+    told.collect()
 }
 
 fn visit(matcher: &Matcher, found: &mut Vec<RuleWarning>) {
@@ -235,6 +261,16 @@ mod tests {
             ("PathRegexp(`/{p:(css|js)}`)", "literal", "(css|js)"),
             ("Query(`a=b`)", "called `a=b`", "Query(`a`, `b`)"),
             ("Header(`host`, `a.com`)", "never", "Host("),
+            (
+                "Host(`a.com`) && Host(`b.com`)",
+                "the rule never matches",
+                "Host(`a.com`) || Host(`b.com`)",
+            ),
+            (
+                "Host(`a.com`) || (Path(`/a`) && PathPrefix(`/b`))",
+                "a part of the rule never matches",
+                "take one out",
+            ),
             (
                 "Host(`a`) && !(Path(`/x`) || Query(`a=b`))",
                 "called",

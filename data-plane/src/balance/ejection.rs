@@ -28,6 +28,17 @@ pub(super) struct Ejection {
     probing: AtomicBool,
 }
 
+/// A server's place, as far as its connects decide it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Takes its turns.
+    InRotation,
+    /// Passed over for this long.
+    Ejected(Duration),
+    /// The next request probes it.
+    Probe,
+}
+
 impl Ejection {
     pub(super) fn none() -> Self {
         Self {
@@ -54,6 +65,18 @@ impl Ejection {
             self.probing.store(true, Ordering::Relaxed);
         }
         claimed
+    }
+
+    /// What [`Ejection::admits`] would say, without making the caller the one that
+    /// probes.
+    pub(super) fn standing(&self) -> Standing {
+        match self.until.load(Ordering::Relaxed) {
+            0 => Standing::InRotation,
+            until => match until.checked_sub(self.now()) {
+                None | Some(0) => Standing::Probe,
+                Some(left) => Standing::Ejected(Duration::from_millis(left)),
+            },
+        }
     }
 
     pub(super) fn failed(&self) {
@@ -114,6 +137,22 @@ mod tests {
             advance(Duration::from_millis(1)).await;
             assert!(ejection.admits(), "after {pause} s");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn looking_at_a_server_does_not_claim_its_probe() {
+        let ejection = Ejection::none();
+        assert_eq!(ejection.standing(), Standing::InRotation);
+        ejection.failed();
+        assert_eq!(ejection.standing(), Standing::Ejected(FIRST_PAUSE));
+        advance(FIRST_PAUSE - Duration::from_millis(1)).await;
+        assert!(!ejection.admits());
+        assert!(matches!(ejection.standing(), Standing::Ejected(_)));
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(ejection.standing(), Standing::Probe);
+        assert_eq!(ejection.standing(), Standing::Probe);
+        assert!(ejection.admits(), "the probe is still to be had");
+        assert!(matches!(ejection.standing(), Standing::Ejected(_)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ mod schedule;
 mod server;
 mod service;
 
+pub(crate) use self::ejection::Standing;
 pub(crate) use self::roster::Roster;
 pub(crate) use self::server::{Scheme, Server, ServerError, ServerKey};
 pub(crate) use self::service::Service;

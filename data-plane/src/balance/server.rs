@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fairway_proto::discovery::v1 as wire;
 use http::HeaderValue;
 
-use super::ejection::Ejection;
+use super::ejection::{Ejection, Standing};
 
 /// Identity of an endpoint within this process: equal for equal (endpoint id,
 /// scheme, address), never reused for another.
@@ -85,6 +85,11 @@ impl Server {
     /// each time in a row.
     pub(crate) fn connect_failed(&self) {
         self.ejection.failed();
+    }
+
+    /// Its place in the rotation. Changes nothing.
+    pub(crate) fn standing(&self) -> Standing {
+        self.ejection.standing()
     }
 
     /// It answered: in rotation again. One relaxed load when nothing was wrong, so

@@ -100,6 +100,20 @@ impl Service {
         &self.servers
     }
 
+    /// Every server once, in the order of their next turns. Takes no turn.
+    pub(crate) fn upcoming(&self) -> Vec<&Arc<Server>> {
+        let turn = self.turn.load(Ordering::Relaxed);
+        let mut seen = vec![false; self.servers.len()];
+        (0..self.schedule.len())
+            .filter_map(|step| self.schedule.server_at(turn.wrapping_add(step)))
+            .filter(|server| {
+                let seen = seen.get_mut(*server);
+                seen.is_some_and(|seen| !std::mem::replace(seen, true))
+            })
+            .filter_map(|server| self.servers.get(server))
+            .collect()
+    }
+
     fn next_turn(&self) -> Option<&Arc<Server>> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         self.servers.get(self.schedule.server_at(turn)?)

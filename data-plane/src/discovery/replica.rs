@@ -1,23 +1,31 @@
 //! What this proxy holds, and the one place that changes what it serves.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::{
-    Ack, Rejection, RejectionKind, ResourceId, ResourceKind, Update, UpdateMode,
+    Ack, Explanation, Question, Rejection, RejectionKind, ResourceId, ResourceKind, Update,
+    UpdateMode,
 };
+use http::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{DiscoveryStatus, Listeners, Mirror};
 use crate::routing::{self, RouteTable};
+use crate::{config, proxy};
 
 /// The mirror, the table made of it, and who has to know.
 pub(super) struct Replica {
     mirror: Mirror,
     /// Of the last build.
     rejections: Vec<Rejection>,
+    /// Where the entry points listen, by name.
+    bound: BTreeMap<String, String>,
+    /// As the request path writes it in `X-Forwarded-Server`.
+    host_name: HeaderValue,
     table: Arc<ArcSwap<RouteTable>>,
     listeners: Arc<dyn Listeners>,
     status: watch::Sender<DiscoveryStatus>,
@@ -32,6 +40,8 @@ impl Replica {
         Self {
             mirror: Mirror::default(),
             rejections: Vec::new(),
+            bound: BTreeMap::new(),
+            host_name: config::host_name_header(),
             table,
             listeners,
             status,
@@ -73,8 +83,19 @@ impl Replica {
                 }
             }
         }
+        self.bound.clone_from(&ack.listeners);
         self.report(true);
         ack
+    }
+
+    /// What a request would meet. Changes nothing.
+    pub(super) async fn explain(&self, question: Question) -> Explanation {
+        let request = question.request.unwrap_or_default();
+        let table = self.table.load_full();
+        Explanation {
+            id: question.id,
+            ..proxy::explain(&table, &self.bound, &self.host_name, &request).await
+        }
     }
 
     /// The stream ended. What is served stays.

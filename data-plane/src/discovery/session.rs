@@ -1,14 +1,16 @@
 //! One stream to one control plane, from `Hello` to its end.
 //!
 //! The control plane has one update in flight: each is applied and acknowledged before
-//! the next is read. A stream never ends well; how it ended is for the log.
+//! the next is read. Questions between updates are answered from the table in force.
+//! A stream never ends well; how it ended is for the log.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use fairway_proto::discovery::v1::client_message::Message;
 use fairway_proto::discovery::v1::discovery_client::DiscoveryClient;
-use fairway_proto::discovery::v1::{ClientMessage, Hello, Node, Update, UpdateMode};
+use fairway_proto::discovery::v1::server_message::Message as Said;
+use fairway_proto::discovery::v1::{ClientMessage, Hello, Node, ServerMessage, Update, UpdateMode};
 use fairway_proto::{KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_MESSAGE_BYTES};
 use http::Uri;
 use tokio::sync::mpsc;
@@ -17,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Endpoint;
 use tonic::{Status, Streaming};
-use tracing::info;
+use tracing::{debug, info};
 
 use super::backoff::Backoff;
 use super::replica::Replica;
@@ -61,24 +63,33 @@ pub(super) async fn run(
         held_version,
     });
     send(&messages, hello).await?;
-    let mut updates = timeout(OPEN_TIMEOUT, open(control_plane, outbound))
+    let mut said = timeout(OPEN_TIMEOUT, open(control_plane, outbound))
         .await
         .map_err(|_| SessionError::OpenTimeout)??;
     info!(control_plane = %control_plane, "connected to the control plane");
     loop {
-        let update = updates.message().await.map_err(SessionError::Stream)?;
-        let update = update.ok_or(SessionError::Closed)?;
-        check(&update, replica)?;
-        backoff.reset();
-        let ack = replica.apply(update).await;
-        send(&messages, Message::Ack(ack)).await?;
+        let message = said.message().await.map_err(SessionError::Stream)?;
+        match message.ok_or(SessionError::Closed)?.message {
+            Some(Said::Update(update)) => {
+                check(&update, replica)?;
+                backoff.reset();
+                let ack = replica.apply(update).await;
+                send(&messages, Message::Ack(ack)).await?;
+            }
+            Some(Said::Question(question)) => {
+                let explanation = replica.explain(question).await;
+                send(&messages, Message::Explanation(explanation)).await?;
+            }
+            // Of a newer control plane. Nothing that changes the table comes this way.
+            None => debug!("the control plane said something that this proxy does not know"),
+        }
     }
 }
 
 async fn open(
     control_plane: &Uri,
     outbound: mpsc::Receiver<ClientMessage>,
-) -> Result<Streaming<Update>, SessionError> {
+) -> Result<Streaming<ServerMessage>, SessionError> {
     let channel = Endpoint::from(control_plane.clone())
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)

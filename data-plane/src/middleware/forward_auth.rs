@@ -3,6 +3,7 @@
 //! Here is what the question says and what an answer means; the request path sends
 //! the one and waits for the other. Whatever is not a clear yes is a no.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -260,6 +261,13 @@ impl ForwardAuth {
         } else {
             format!("{origin}{}{rest}", self.target)
         }
+    }
+}
+
+impl fmt::Display for ForwardAuth {
+    /// The URL, without the query: it may hold a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.target.path())
     }
 }
 

@@ -102,7 +102,7 @@ pub(crate) enum Recall {
 }
 
 /// A question that takes time: go on, or answer with this.
-pub(crate) struct Decision(Pin<Box<dyn Future<Output = Result<(), Answer>>>>);
+pub(crate) struct Decision(Pin<Box<dyn Future<Output = Result<(), Answer>> + Send>>);
 
 /// A complete answer made by a middleware.
 #[derive(Debug)]
@@ -258,7 +258,7 @@ impl Middleware {
 }
 
 impl Decision {
-    fn new(decision: impl Future<Output = Result<(), Answer>> + 'static) -> Self {
+    fn new(decision: impl Future<Output = Result<(), Answer>> + Send + 'static) -> Self {
         Self(Box::pin(decision))
     }
 }

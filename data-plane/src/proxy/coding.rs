@@ -21,7 +21,7 @@ use hyper::body::Incoming;
 use super::body::{BodyError, ServerBody};
 use super::error::ProxyError;
 use super::pool::Lease;
-use super::{Answer, Payload, detect_content_type};
+use super::{Answer, Payload, media_type};
 use crate::middleware::{Coding, Compress, mark_as_varying, relabel, takes_no_gzip};
 
 /// Compressed bytes that are worth a frame.
@@ -67,7 +67,7 @@ pub(super) async fn compress(
         if takes_no_gzip(&mut answer.parts.headers) {
             return Ok(());
         }
-        detect_content_type(answer)
+        media_type::detect(answer)
             .await
             .map_err(ProxyError::UpstreamReset)?;
         if !compress.admits(&answer.parts, answer.payload.length()) {

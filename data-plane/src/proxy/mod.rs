@@ -5,6 +5,7 @@
 //! whatever goes wrong, a panic included, is an answer to this one request.
 
 mod access_log;
+mod arrival;
 mod authorize;
 mod body;
 mod coding;
@@ -12,10 +13,12 @@ mod connect;
 mod connection;
 mod entrypoint;
 mod error;
+mod explain;
 mod forward;
 mod gate;
 pub(crate) mod head;
 pub(crate) mod headers;
+mod media_type;
 mod patience;
 mod pool;
 mod stream;
@@ -30,26 +33,27 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
 use http::response::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 pub(crate) use self::connect::tls_connector;
 pub(crate) use self::entrypoint::accept;
+pub(crate) use self::explain::explain;
 pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
 pub(crate) use self::pool::Pool;
 
 use self::access_log::Record;
+use self::arrival::Passage;
 use self::body::{Exchange, RequestBody, ResponseBody, ServerBody};
 use self::coding::EncodedBody;
 use self::connect::Connection;
 use self::connection::Client;
 use self::error::ProxyError;
-use self::gate::Admission;
-use self::head::{Head, normalise_path, routing_host};
+use self::head::Head;
 use self::pool::Lease;
-use crate::middleware::{self, Flow, Recall};
+use crate::middleware::Recall;
 use crate::routing::Route;
 
 /// The answer to one request before it is tied to the client's connection.
@@ -113,84 +117,30 @@ async fn answer(
         !request.headers().contains_key("x-test-panic"),
         "asked to panic"
     );
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let body = RequestBody::new(body, &client.patience);
-    let admission = gate::admit(&mut parts, client.take_fragment())?;
-    let Admission::Route {
-        host,
-        expects_continue,
-    } = admission
-    else {
+    let fragment = client.take_fragment();
+    let (peer, secure) = (client.peer, client.hop.secure);
+    let arrival = arrival::admit(parts, fragment, !body.is_empty(), peer, secure)?;
+    let Some(mut arrival) = arrival else {
         return Ok(Answer::own(StatusCode::OK));
     };
-    let upgrade = headers::requested_upgrade(
-        &parts.method,
-        parts.version,
-        &parts.headers,
-        !body.is_empty(),
-    );
-    let mut head = head_of(client, parts, host.as_ref())?;
     let route = client.worker.with_table(|table| {
-        let entry_point = table.entry_point(&client.entry_point)?;
-        let trusted = entry_point.trusted().is_trusted(client.peer);
-        headers::enter(
-            &mut head.headers,
-            &client.hop,
-            trusted,
-            host.as_ref(),
-            upgrade.as_ref(),
-        );
-        table.find(&client.entry_point, &head).cloned()
+        arrival.enter(table.entry_point(&client.entry_point)?, &client.hop);
+        table.find(&client.entry_point, &arrival.head).cloned()
     });
     let route = route.ok_or(ProxyError::NoRoute)?;
     if let Some(record) = record.as_deref_mut() {
         record.router.clone_from(&route.name);
         record.service.clone_from(&route.service.name);
     }
-    guard_loop(&route, &mut head)?;
+    arrival::guard_loop(&route, &mut arrival.head)?;
     let onward = Onward {
         body,
-        upgrade,
-        expects_continue,
+        upgrade: arrival.upgrade,
+        expects_continue: arrival.expects_continue,
     };
-    Ok(through(client, &route, head, onward, record).await)
-}
-
-/// The request in the one form that rules and middlewares see.
-fn head_of(
-    client: &Client,
-    parts: http::request::Parts,
-    host: Option<&HeaderValue>,
-) -> Result<Head, ProxyError> {
-    let path = normalise_path(parts.uri.path())
-        .map_err(ProxyError::Path)?
-        .into_owned();
-    Ok(Head {
-        path,
-        query: parts.uri.query().map(|query| query.replace(';', "&")),
-        host: host
-            .and_then(|host| host.to_str().ok())
-            .map(routing_host)
-            .unwrap_or_default(),
-        method: parts.method,
-        headers: parts.headers,
-        peer: client.peer,
-        secure: client.hop.secure,
-        host_header: None,
-        omit_forwarded_for: false,
-    })
-}
-
-/// Stops a router with a generated rule from calling itself for ever.
-fn guard_loop(route: &Route, head: &mut Head) -> Result<(), ProxyError> {
-    let Some(guard) = &route.loop_guard else {
-        return Ok(());
-    };
-    if head.headers.get(headers::ROUTER) == Some(guard) {
-        return Err(ProxyError::Loop);
-    }
-    head.headers.insert(headers::ROUTER, guard.clone());
-    Ok(())
+    Ok(through(client, &route, arrival.head, onward, record).await)
 }
 
 /// What goes to the server besides the head.
@@ -208,40 +158,31 @@ async fn through(
     mut onward: Onward,
     mut record: Option<&mut Record>,
 ) -> Answer {
-    let mut passed = 0;
-    let mut recalls = Vec::new();
-    let mut early = None;
-    for middleware in &route.middlewares {
-        match middleware.on_request(&mut head) {
-            Flow::Continue => {}
-            Flow::Remember(recall) => recalls.push((passed, recall)),
-            Flow::Wait(decision) => {
-                let refused = decision.await.err();
-                early = refused.map(|answer| Answer::from_middleware(client, route, answer));
-            }
-            Flow::Ask(auth) => {
-                // Boxed so that routes without it do not carry its state.
-                let asked = authorize::ask(client, route, &auth, &mut head, &mut onward);
-                match Box::pin(asked).await {
-                    Ok(permission) => {
-                        recalls.push((passed, Recall::Cookies(permission.cookies)));
-                        if let (Some(record), Some(user)) = (record.as_deref_mut(), permission.user)
-                        {
-                            record.user = user;
-                        }
-                    }
-                    Err(denied) => early = Some(*denied),
+    let mut passage = Passage::default();
+    let mut denied = None;
+    while let Some(auth) = arrival::inward(route, &mut passage, &mut head, |_, _, _| ()).await {
+        // Boxed so that routes without it do not carry its state.
+        let asked = authorize::ask(client, route, &auth, &mut head, &mut onward);
+        match Box::pin(asked).await {
+            Ok(permission) => {
+                passage.go_on(Recall::Cookies(permission.cookies));
+                if let (Some(record), Some(user)) = (record.as_deref_mut(), permission.user) {
+                    record.user = user;
                 }
             }
-            Flow::Respond(answer) => {
-                early = Some(Answer::from_middleware(client, route, answer));
+            Err(answer) => {
+                denied = Some(*answer);
+                break;
             }
         }
-        if early.is_some() {
-            break;
-        }
-        passed += 1;
     }
+    let Passage {
+        passed,
+        mut recalls,
+        answer,
+    } = passage;
+    let early = answer.map(|answer| Answer::from_middleware(client, route, answer));
+    let early = denied.or(early);
     let mut answer = match early {
         Some(answer) => answer,
         None => match to_server(client, route, head, onward, record).await {
@@ -264,32 +205,11 @@ async fn through(
         middleware.on_response(recall, &mut answer.parts);
     }
     if passed.iter().any(|it| it.detects_content_type())
-        && let Err(error) = detect_content_type(&mut answer).await
+        && let Err(error) = media_type::detect(&mut answer).await
     {
         return Answer::from_error(client, Some(route), &ProxyError::UpstreamReset(error));
     }
     answer
-}
-
-/// Names the media type of a body whose head does not.
-async fn detect_content_type(answer: &mut Answer) -> Result<(), hyper::Error> {
-    let headers = &mut answer.parts.headers;
-    let encoded = headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|it| !it.is_empty());
-    if encoded || headers.contains_key(CONTENT_TYPE) {
-        return Ok(());
-    }
-    let data = match &mut answer.payload {
-        Payload::Own(bytes) => &bytes[..],
-        Payload::Server(body) => body.peek().await?,
-        Payload::Encoded(_) => return Ok(()),
-    };
-    if !data.is_empty() {
-        let detected = HeaderValue::from_static(middleware::detect(data));
-        headers.insert(CONTENT_TYPE, detected);
-    }
-    Ok(())
 }
 
 /// The server's response, or why there is none.

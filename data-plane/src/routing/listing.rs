@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::entry_point::EntryPoint;
 use super::host_index::HostIndex;
-use super::matcher::Subject;
+use super::matcher::{Failure, Subject};
 use super::path_index::Rank;
 use super::route::Route;
 use crate::proxy::head::Head;
@@ -57,6 +57,23 @@ impl Listing {
                 .is_some_and(|route| route.matcher.matches(subject))
         };
         self.route(self.index.first(&head.host, &path, matches)?)
+    }
+
+    /// What [`Listing::find`] does, told route by route: each with why its rule failed,
+    /// up to the one that matches.
+    pub(super) fn trace(&self, head: &Head) -> Vec<(&Arc<Route>, Option<Failure>)> {
+        let path = head.routing_path();
+        let subject = Subject { head, path: &path };
+        let mut tried = Vec::new();
+        for route in &self.routes {
+            let failure = route.matcher.failure(subject);
+            let matched = failure.is_none();
+            tried.push((route, failure));
+            if matched {
+                break;
+            }
+        }
+        tried
     }
 
     /// What [`Listing::find`] means, without the index.

@@ -28,6 +28,7 @@ use self::build::Parts;
 pub(crate) use self::build::build;
 pub(crate) use self::entry_point::EntryPoint;
 use self::listing::Listing;
+pub(crate) use self::matcher::{Failure, is_secret};
 pub(crate) use self::route::Route;
 use crate::balance::{Roster, Server};
 use crate::proxy::head::Head;
@@ -68,6 +69,18 @@ impl RouteTable {
     /// ascending) whose rule matches.
     pub(crate) fn find(&self, entry_point: &str, head: &Head) -> Option<&Arc<Route>> {
         self.listing(entry_point)?.find(head)
+    }
+
+    /// The routes that [`RouteTable::find`] looks through, each with why its rule failed,
+    /// up to the one it finds.
+    pub(crate) fn trace(
+        &self,
+        entry_point: &str,
+        head: &Head,
+    ) -> Vec<(&Arc<Route>, Option<Failure>)> {
+        self.listing(entry_point)
+            .map(|listing| listing.trace(head))
+            .unwrap_or_default()
     }
 
     /// Every route of an entry point in final order, for people.

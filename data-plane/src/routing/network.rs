@@ -1,5 +1,6 @@
 //! Addresses and CIDR blocks, for `ClientIP` and for trusted peers.
 
+use std::fmt::{self, Display, Formatter};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -62,6 +63,29 @@ impl Network {
         match address.parse().ok()? {
             IpAddr::V4(address) => Self::v4(address, length.unwrap_or(32)),
             IpAddr::V6(address) => Self::v6(address, length.unwrap_or(128)),
+        }
+    }
+}
+
+impl Display for Network {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4 { address, mask } => {
+                write!(
+                    out,
+                    "{}/{}",
+                    Ipv4Addr::from_bits(*address),
+                    mask.count_ones()
+                )
+            }
+            Self::V6 { address, mask } => {
+                write!(
+                    out,
+                    "{}/{}",
+                    Ipv6Addr::from_bits(*address),
+                    mask.count_ones()
+                )
+            }
         }
     }
 }

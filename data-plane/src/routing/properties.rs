@@ -78,6 +78,9 @@ proptest! {
             let found = listing.find(&head).map(|route| &route.name);
             let scanned = listing.scan(&head).map(|route| &route.name);
             prop_assert_eq!(found, scanned, "{} {}", host, path);
+            let traced = listing.trace(&head);
+            let told = traced.iter().find(|(_, failure)| failure.is_none());
+            prop_assert_eq!(told.map(|(route, _)| &route.name), found, "{} {}", host, path);
         }
     }
 }

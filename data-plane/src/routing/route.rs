@@ -26,3 +26,14 @@ pub(crate) struct Route {
     /// The rule. Shared with the table before when only other parts changed.
     pub(super) matcher: Arc<Matcher>,
 }
+
+impl Route {
+    /// The rule for people: as written, unless a secret may stand in it.
+    pub(crate) fn rule_shown(&self) -> String {
+        if self.matcher.has_secret() {
+            self.matcher.to_string()
+        } else {
+            self.rule.clone()
+        }
+    }
+}

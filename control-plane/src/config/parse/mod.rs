@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::Parser as _;
+
 use super::flag::{self, Assignment};
 use super::vocabulary::Effect;
 use super::{
     API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LogFormat, LogLevel,
     LogOptions, ServersTransport, StaticConfig, address,
 };
+use crate::check::{CheckOptions, DiffOptions};
+use crate::explain::ExplainOptions;
 use crate::model::Diagnostic;
 use crate::provider::docker::{Constraint, DefaultRule, DockerOptions, Endpoint};
 
@@ -35,6 +39,23 @@ pub(super) fn command(
     {
         return Ok(Command::Help);
     }
+    if args.next_if(|word| word == "check").is_some() {
+        return subcommand(args, |it: CheckOptions| {
+            let has_input = it.docker || !it.files.paths.is_empty();
+            has_input.then(|| Command::Check(Box::new(it)))
+        });
+    }
+    if args.next_if(|word| word == "diff").is_some() {
+        return subcommand(args, |it: DiffOptions| {
+            (!it.files.paths.is_empty()).then(|| Command::Diff(Box::new(it)))
+        });
+    }
+    if args.next_if(|word| word == "wait").is_some() {
+        return super::wait::command(args);
+    }
+    if args.next_if(|word| word == "explain").is_some() {
+        return explain(args);
+    }
     let healthcheck = args.next_if(|word| word == "healthcheck").is_some();
     let assignments = flag::assignments(args)?;
     for assignment in &assignments {
@@ -52,6 +73,39 @@ pub(super) fn command(
         };
     }
     Ok(Command::Healthcheck(config))
+}
+
+/// Reads the words after a sub-command, of which no command is made without files.
+fn subcommand<T: clap::Parser>(
+    args: impl Iterator<Item = String>,
+    command: impl Fn(T) -> Option<Command>,
+) -> Result<Command, ConfigError> {
+    // clap takes the first word for the name of the program.
+    let words = ["fairway-control".to_owned()].into_iter().chain(args);
+    match T::try_parse_from(words) {
+        Ok(options) => command(options)
+            .ok_or_else(|| ConfigError::Usage("name at least one FILE; see --help".to_owned())),
+        Err(error) if !error.use_stderr() => Ok(Command::Show(error.to_string())),
+        Err(error) => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            Err(ConfigError::Usage(text.to_owned()))
+        }
+    }
+}
+
+/// Reads the arguments of `explain`.
+fn explain(args: impl Iterator<Item = String>) -> Result<Command, ConfigError> {
+    let name = "fairway-control explain".to_owned();
+    match ExplainOptions::try_parse_from(std::iter::once(name).chain(args)) {
+        Ok(options) => Ok(Command::Explain(Box::new(options))),
+        Err(error) if error.use_stderr() => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            Err(ConfigError::Usage(text.trim_end().to_owned()))
+        }
+        Err(_) => Ok(Command::ExplainHelp),
+    }
 }
 
 /// Reads flags.
@@ -349,7 +403,7 @@ fn duration(it: &Assignment) -> Result<Duration, ConfigError> {
     parse_duration(&it.value).ok_or_else(|| it.invalid(expected))
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Some(Duration::from_secs(seconds.into()));
     }

@@ -1,7 +1,7 @@
 //! Command lines in, configurations or errors out.
 
 use super::*;
-use crate::config::ForwardedHeaders;
+use crate::config::{ForwardedHeaders, WaitTarget};
 
 fn parse(line: &[&str]) -> Result<StaticConfig, ConfigError> {
     static_config(line.iter().map(|word| (*word).to_owned()), |_| None)
@@ -201,6 +201,9 @@ fn commands_are_told_apart() {
     let command = |line: &[&str]| command(line.iter().map(|word| (*word).to_owned()), |_| None);
     assert!(matches!(command(&["version"]), Ok(Command::Version)));
     assert!(matches!(command(&["--help"]), Ok(Command::Help)));
+    let wait = command(&["wait", "--container", "web-1"]);
+    let target = WaitTarget::Container("web-1".to_owned());
+    assert!(matches!(wait, Ok(Command::Wait(options)) if options.target == target));
     assert!(matches!(
         command(&["--providers.docker"]),
         Ok(Command::Run(_))
@@ -244,4 +247,29 @@ fn help_names_every_flag_that_works() {
     ] {
         assert!(help.contains(flag), "{flag}");
     }
+}
+
+#[test]
+fn explain_has_arguments_of_its_own() {
+    let explain = |line: &[&str]| {
+        let line = ["explain"]
+            .iter()
+            .chain(line)
+            .map(|word| (*word).to_owned());
+        command(line, |_| None)
+    };
+    let Ok(Command::Explain(options)) = explain(&["-X", "POST", "--all", "http://a.test/"]) else {
+        panic!("not taken");
+    };
+    assert_eq!((options.method.as_str(), options.all), ("POST", true));
+    assert_eq!(options.server, "http://127.0.0.1:9090");
+    assert!(matches!(explain(&["--help"]), Ok(Command::ExplainHelp)));
+    let error = explain(&["--sever=x", "http://a.test/"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("unexpected argument '--sever'"),
+        "{error}"
+    );
+    assert!(explain(&["--all", "--node", "a", "http://a.test/"]).is_err());
 }

@@ -3,11 +3,12 @@
 //! Traefik's order of places to look, with one difference: where Traefik takes a
 //! random network, a network the proxies are on is taken, else the first by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use super::site::{Edge, Site};
 use super::{Container, Network, Port, PortType};
+use crate::label::Enable;
 use crate::model::Diagnostic;
 
 /// Why a container has no server, and what would help.
@@ -17,6 +18,8 @@ pub(super) struct Trouble {
     pub(super) suggestion: String,
     /// The label that would help, if one would.
     pub(super) label: Option<String>,
+    /// There may be no trouble at all: not everything was looked at.
+    pub(super) doubtful: bool,
 }
 
 const NETWORK_LABEL: &str = "traefik.docker.network";
@@ -31,7 +34,7 @@ pub(super) fn server(
     port_label: &str,
     advice: &mut Vec<Diagnostic>,
 ) -> Result<SocketAddr, Trouble> {
-    let port = private_port(container, port, port_label)?;
+    let port = private_port(container, port, port_label, advice)?;
     if site.options.use_bind_port_ip
         && let Some(published) = published(&container.ports, port)
     {
@@ -50,28 +53,57 @@ fn private_port(
     container: &Container,
     port: Option<&str>,
     port_label: &str,
+    advice: &mut Vec<Diagnostic>,
 ) -> Result<u16, Trouble> {
-    let label = Some(port_label.to_owned());
-    match port.filter(|text| !text.is_empty()) {
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)
-            .ok_or_else(|| Trouble {
-                message: format!("{text:?} is not a port"),
-                suggestion: "use a number from 1 to 65535".to_owned(),
-                label,
-            }),
-        None => container
-            .ports
-            .iter()
-            .map(|port| port.private)
-            .min()
-            .ok_or_else(|| Trouble {
-                message: format!("container {} exposes no port", container.name),
-                suggestion: format!("say which port it listens on with {port_label}=PORT"),
-                label,
-            }),
+    if let Some(text) = port.filter(|text| !text.is_empty()) {
+        let port = text.parse().ok().filter(|port| *port != 0);
+        return port.ok_or_else(|| Trouble {
+            message: format!("{text:?} is not a port"),
+            suggestion: "use a number from 1 to 65535".to_owned(),
+            label: Some(port_label.to_owned()),
+            doubtful: false,
+        });
+    }
+    let ports: BTreeSet<u16> = container.ports.iter().map(|port| port.private).collect();
+    let Some(lowest) = ports.first().copied() else {
+        return Err(no_port(container, port_label));
+    };
+    if ports.len() > 1 && is_asked_for(container) {
+        let all: Vec<String> = ports.iter().map(u16::to_string).collect();
+        let message = format!(
+            "container {} exposes the ports {}, and no label says which one to use; {lowest} is \
+             used, the lowest",
+            container.name,
+            all.join(", ")
+        );
+        let suggestion = format!("say which, as in {port_label}={lowest}");
+        let told = Diagnostic::warning(message, suggestion)
+            .container(&container.name)
+            .label(port_label);
+        if !advice.contains(&told) {
+            advice.push(told);
+        }
+    }
+    Ok(lowest)
+}
+
+/// Somebody wants the container served, rather than that it merely exists.
+fn is_asked_for(container: &Container) -> bool {
+    let labels = &container.decoded.labels;
+    labels.enable == Enable::On || labels.has_routers() || labels.has_services()
+}
+
+fn no_port(container: &Container, port_label: &str) -> Trouble {
+    let name = &container.name;
+    Trouble {
+        message: if container.image_unseen {
+            format!("no file names a port of container {name}: it is served only if its image does")
+        } else {
+            format!("container {name} exposes no port")
+        },
+        suggestion: format!("say which port it listens on with {port_label}=PORT"),
+        label: Some(port_label.to_owned()),
+        doubtful: container.image_unseen,
     }
 }
 
@@ -177,6 +209,7 @@ impl Search<'_, '_> {
                 ),
                 suggestion: "name a network it has an address on".to_owned(),
                 label: Some(NETWORK_LABEL.to_owned()),
+                doubtful: false,
             });
         };
         match self.site.owner(name, address) {
@@ -286,5 +319,6 @@ fn trouble(message: String, suggestion: &str) -> Trouble {
         message,
         suggestion: suggestion.to_owned(),
         label: None,
+        doubtful: false,
     }
 }

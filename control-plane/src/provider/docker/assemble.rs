@@ -86,14 +86,15 @@ fn admitted(
         || labels.allow_non_running
 }
 
-/// Routers on a container that nobody enabled are hardly meant to be ignored.
+/// Objects on a container that nobody enabled are hardly meant to be ignored.
 fn forgotten_enable(container: &Container, options: &DockerOptions) -> Option<Diagnostic> {
     let admits = options
         .constraint
         .as_ref()
         .is_none_or(|it| it.admits(&container.labels));
     let labels = &container.decoded.labels;
-    if !admits || !(labels.has_routers() || labels.has_services()) {
+    let declares = labels.has_routers() || labels.has_services() || labels.has_middlewares();
+    if !admits || !declares {
         return None;
     }
     let name = &container.name;

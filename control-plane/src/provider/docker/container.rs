@@ -34,6 +34,8 @@ pub struct Container {
     pub networks: BTreeMap<String, Network>,
     /// Its exposed and published ports.
     pub ports: Vec<Port>,
+    /// Its image was not looked at, which may expose more ports.
+    pub image_unseen: bool,
 }
 
 /// The labels of a container, decoded once for all the times they are used.
@@ -116,6 +118,7 @@ impl Container {
             network_mode: String::new(),
             networks: BTreeMap::new(),
             ports: Vec::new(),
+            image_unseen: false,
         }
     }
 

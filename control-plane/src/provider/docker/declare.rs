@@ -205,7 +205,9 @@ impl Build<'_, '_> {
             } else {
                 Severity::Warning
             };
-            self.tell_trouble(&name, trouble, severity);
+            if asked || !trouble.doubtful {
+                self.tell_trouble(&name, trouble, severity);
+            }
         }
         self.insert(name, &labels, offer);
     }
@@ -240,6 +242,7 @@ impl Build<'_, '_> {
                 ),
                 suggestion: "use a weight of at least 1".to_owned(),
                 label: Some(label),
+                doubtful: false,
             }));
         };
         Ok(Server {
@@ -257,7 +260,8 @@ impl Build<'_, '_> {
         let container = self.declaration.container;
         let exposed: BTreeSet<u16> = container.ports.iter().map(|port| port.private).collect();
         let wanted = labels.port.as_deref().and_then(|port| port.parse().ok());
-        let Some(wanted) = wanted.filter(|_| !exposed.is_empty()) else {
+        let looked_at = !container.image_unseen && !exposed.is_empty();
+        let Some(wanted) = wanted.filter(|_| looked_at) else {
             return;
         };
         if exposed.contains(&wanted) {
@@ -322,7 +326,13 @@ impl Build<'_, '_> {
             message,
             suggestion,
             label,
+            doubtful,
         } = trouble.clone();
+        let severity = if doubtful {
+            Severity::Warning
+        } else {
+            severity
+        };
         let told = diagnostic(severity, message, suggestion)
             .container(&self.declaration.container.name)
             .object(ObjectId::service(service));

@@ -10,7 +10,10 @@ use arc_swap::ArcSwap;
 use fairway_proto::MAX_MESSAGE_BYTES;
 use fairway_proto::discovery::v1::client_message::Message;
 use fairway_proto::discovery::v1::discovery_server::{Discovery, DiscoveryServer};
-use fairway_proto::discovery::v1::{Ack, ClientMessage, Hello, Node, Resource, Router, Update};
+use fairway_proto::discovery::v1::server_message::Message as Said;
+use fairway_proto::discovery::v1::{
+    Ack, ClientMessage, Explanation, Hello, Node, Question, Resource, Router, ServerMessage, Update,
+};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
@@ -38,7 +41,7 @@ pub(super) struct ControlPlane {
 pub(super) struct Stream {
     pub(super) hello: Hello,
     pub(super) messages: Streaming<ClientMessage>,
-    pub(super) updates: mpsc::Sender<Result<Update, Status>>,
+    pub(super) say: mpsc::Sender<Result<ServerMessage, Status>>,
     pub(super) nonce: u64,
 }
 
@@ -46,14 +49,14 @@ struct Script(mpsc::Sender<Stream>);
 
 #[tonic::async_trait]
 impl Discovery for Script {
-    type StreamStream = ReceiverStream<Result<Update, Status>>;
+    type StreamStream = ReceiverStream<Result<ServerMessage, Status>>;
 
     async fn stream(
         &self,
         request: Request<Streaming<ClientMessage>>,
     ) -> Result<Response<Self::StreamStream>, Status> {
         let mut messages = request.into_inner();
-        let (updates, outbound) = mpsc::channel(1);
+        let (say, outbound) = mpsc::channel(1);
         let first = messages
             .message()
             .await?
@@ -64,7 +67,7 @@ impl Discovery for Script {
         let stream = Stream {
             hello,
             messages,
-            updates,
+            say,
             nonce: 0,
         };
         self.0
@@ -99,25 +102,37 @@ impl ControlPlane {
 impl Stream {
     pub(super) async fn send(&mut self, update: Update) {
         self.nonce += 1;
-        self.updates
-            .send(Ok(Update {
-                nonce: self.nonce,
-                ..update
-            }))
-            .await
-            .unwrap();
+        let nonce = self.nonce;
+        self.say(Some(Said::Update(Update { nonce, ..update })))
+            .await;
     }
 
-    pub(super) async fn ack(&mut self) -> Ack {
+    pub(super) async fn say(&mut self, message: Option<Said>) {
+        self.say.send(Ok(ServerMessage { message })).await.unwrap();
+    }
+
+    pub(super) async fn ask(&mut self, question: Question) -> Explanation {
+        self.say(Some(Said::Question(question))).await;
+        match self.hear().await {
+            Message::Explanation(explanation) => explanation,
+            other => panic!("no explanation: {other:?}"),
+        }
+    }
+
+    async fn hear(&mut self) -> Message {
         let message = timeout(PATIENCE, self.messages.message())
             .await
             .expect("an answer");
-        match message.unwrap().unwrap().message.unwrap() {
+        message.unwrap().unwrap().message.unwrap()
+    }
+
+    pub(super) async fn ack(&mut self) -> Ack {
+        match self.hear().await {
             Message::Ack(ack) => {
                 assert_eq!(ack.nonce, self.nonce);
                 ack
             }
-            Message::Hello(_) => panic!("hello comes once"),
+            other => panic!("no acknowledgement: {other:?}"),
         }
     }
 

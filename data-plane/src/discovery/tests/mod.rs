@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use fairway_proto::discovery::v1::{Rejection, RejectionKind, ResourceKind, Router, Update};
+use fairway_proto::discovery::v1::{
+    Question, Rejection, RejectionKind, RequestHead, ResourceKind, Router, Update,
+};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -218,4 +220,50 @@ async fn a_snapshot_larger_than_the_default_limit_arrives() {
         .exchange(snapshot("v1", base().into_iter().chain([big])))
         .await;
     assert!(proxy.serves("big.test"));
+}
+
+#[tokio::test]
+async fn a_question_is_answered_from_the_table_in_force_and_changes_nothing() {
+    let mut control_plane = ControlPlane::start().await;
+    let proxy = Proxy::start(&[control_plane.address]);
+    let mut stream = control_plane.accept().await;
+    let question = |id, host: &str| Question {
+        id,
+        request: Some(RequestHead {
+            host: host.to_owned(),
+            port: 80,
+            ..RequestHead::default()
+        }),
+    };
+    let before = stream.ask(question(6, "one.test")).await;
+    assert_eq!((before.id, before.reason.as_str()), (6, "no_entry_point"));
+    assert_eq!(
+        before.detail,
+        "no entry point listens on port 80; this proxy has no entry points"
+    );
+    stream.exchange(snapshot("1", base())).await;
+    let told = stream.ask(question(7, "one.test")).await;
+    assert_eq!((told.id, told.version.as_str()), (7, "1"));
+    assert_eq!(
+        (told.entry_point.as_str(), told.router.as_str()),
+        ("web", "one@docker")
+    );
+    assert_eq!((told.status, told.servers.len()), (0, 1));
+    let told = stream.ask(question(8, "two.test")).await;
+    assert_eq!((told.status, told.reason.as_str()), (404, "no_route"));
+    assert!(proxy.serves("one.test"), "still served");
+    stream.exchange(delta("2", [router_for("two")], [])).await;
+    assert_eq!(
+        stream.ask(question(9, "two.test")).await.router,
+        "two@docker"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_passed_over() {
+    let mut control_plane = ControlPlane::start().await;
+    let _proxy = Proxy::start(&[control_plane.address]);
+    let mut stream = control_plane.accept().await;
+    stream.say(None).await;
+    stream.exchange(snapshot("1", base())).await;
 }

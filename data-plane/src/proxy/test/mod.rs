@@ -7,6 +7,7 @@ mod forwarding;
 mod lifecycle;
 mod refusal;
 mod switch;
+mod truth;
 mod whole;
 mod wire;
 
@@ -118,12 +119,17 @@ fn host(name: &str) -> proto::Matcher {
 
 /// Puts `site` in force, listeners included.
 fn apply(running: &Running, site: Site) {
+    put_in_force(running, resources(site));
+}
+
+/// Puts these resources in force, listeners included.
+fn put_in_force(running: &Running, upserts: Vec<proto::Resource>) {
     let mut mirror = Mirror::default();
     mirror.apply(proto::Update {
         nonce: 1,
         version: "test".to_owned(),
         mode: proto::UpdateMode::Snapshot.into(),
-        upserts: resources(site),
+        upserts,
         removals: Vec::new(),
     });
     let (table, rejections) = routing::build(&mirror, &running.process.table.load());

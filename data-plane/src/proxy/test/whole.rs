@@ -12,13 +12,13 @@ use super::*;
 
 /// Sends one snapshot to each stream and passes the acknowledgements on.
 struct OneSnapshot {
-    update: proto::Update,
+    update: proto::ServerMessage,
     acks: mpsc::UnboundedSender<proto::Ack>,
 }
 
 #[tonic::async_trait]
 impl Discovery for OneSnapshot {
-    type StreamStream = ReceiverStream<Result<proto::Update, Status>>;
+    type StreamStream = ReceiverStream<Result<proto::ServerMessage, Status>>;
 
     async fn stream(
         &self,
@@ -32,7 +32,7 @@ impl Discovery for OneSnapshot {
                 match message.message {
                     Some(Message::Hello(_)) => updates.send(Ok(update.clone())).await.unwrap(),
                     Some(Message::Ack(ack)) => acks.send(ack).unwrap(),
-                    None => {}
+                    Some(Message::Explanation(_)) | None => {}
                 }
             }
         });
@@ -52,6 +52,9 @@ async fn a_proxy_listens_with_its_first_configuration_and_serves_on_without_a_co
         mode: proto::UpdateMode::Snapshot.into(),
         upserts: resources(Site::of(&[&origin])),
         removals: Vec::new(),
+    };
+    let update = proto::ServerMessage {
+        message: Some(proto::server_message::Message::Update(update)),
     };
     let control_plane = tokio::spawn(
         tonic::transport::Server::builder()

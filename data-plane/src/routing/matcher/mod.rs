@@ -3,12 +3,15 @@
 //! The indexes beside it only choose which matchers are asked. Evaluation is left to
 //! right and stops as soon as the answer is known.
 
+mod trace;
+
 use std::borrow::Cow;
 
 use fairway_proto::discovery::v1 as wire;
 use http::{HeaderName, header};
 use regex::Regex;
 
+pub(crate) use self::trace::{Failure, is_secret};
 use super::network::{Network, NetworkError};
 use super::query;
 use super::regexp::{self, RegexpError};

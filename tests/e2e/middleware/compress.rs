@@ -10,7 +10,7 @@ use fairway_tests::raw_client::{RawClient, Reply};
 use fairway_tests::wait::wait_for;
 use fairway_tests::world::World;
 
-use crate::middleware::{Options, ask, behind, serve};
+use super::{Options, ask, behind, serve};
 
 /// What a coding's bytes say, as far as they go.
 fn decoded(coding: &str, bytes: &[u8]) -> Vec<u8> {

@@ -8,7 +8,7 @@ use fairway_tests::loopback::free_address;
 use fairway_tests::raw_client::RawClient;
 use fairway_tests::world::{Setting, World};
 
-use crate::middleware::{Options, ask, behind, serve};
+use super::{Options, ask, behind, serve};
 
 const YES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 

@@ -3,13 +3,17 @@
 //! Keeps what the proxy acknowledged last and computes every update by comparing
 //! that with the latest snapshot. At most one update is in flight; while it is,
 //! newer snapshots overwrite each other. Rejections never change the baseline,
-//! so nothing is sent twice in the hope of a better answer.
+//! so nothing is sent twice in the hope of a better answer. Questions go between
+//! the updates and wait for none.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fairway_proto::discovery::v1::client_message::Message;
-use fairway_proto::discovery::v1::{Ack, ClientMessage, Hello, Node, Update, UpdateMode};
+use fairway_proto::discovery::v1::server_message::Message as Said;
+use fairway_proto::discovery::v1::{
+    Ack, ClientMessage, Hello, Node, ServerMessage, Update, UpdateMode,
+};
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,6 +22,7 @@ use tracing::{debug, info, warn};
 
 use super::SnapshotReceiver;
 use super::node::Nodes;
+use super::question::{Asked, MAX_UNSENT, OpenQuestions};
 use crate::snapshot::{Delta, Snapshot};
 
 /// The first message must be there after this long.
@@ -33,7 +38,7 @@ pub(super) struct Session {
     latest: SnapshotReceiver,
     nodes: Nodes,
     peer: String,
-    updates: mpsc::Sender<Result<Update, Status>>,
+    say: mpsc::Sender<Result<ServerMessage, Status>>,
 }
 
 /// What the proxy has, and what is on the way to it.
@@ -65,13 +70,13 @@ impl Session {
         latest: SnapshotReceiver,
         nodes: Nodes,
         peer: String,
-        updates: mpsc::Sender<Result<Update, Status>>,
+        say: mpsc::Sender<Result<ServerMessage, Status>>,
     ) -> Self {
         Self {
             latest,
             nodes,
             peer,
-            updates,
+            say,
         }
     }
 
@@ -85,16 +90,17 @@ impl Session {
             Err(status) => {
                 warn!(peer = %self.peer, error = %status.message(), "stream refused");
                 // The receiver is gone only if the proxy is; nobody to tell then.
-                let _ = self.updates.send(Err(status)).await;
+                let _ = self.say.send(Err(status)).await;
                 return;
             }
         };
         let node = hello.node.unwrap_or_default();
-        let stream = self.nodes.connect(node.clone(), self.peer.clone());
+        let (ask, questions) = mpsc::channel(MAX_UNSENT);
+        let stream = self.nodes.connect(node.clone(), self.peer.clone(), ask);
         let identity = Identity { node, stream };
         info!(node = %identity.node.id, peer = %self.peer, held = %hello.held_version, "proxy connected");
         let end = self
-            .converse(&identity, &hello.held_version, &mut messages)
+            .converse(&identity, &hello.held_version, &mut messages, questions)
             .await;
         self.nodes
             .update(&identity.node.instance_id, stream, |status| {
@@ -105,7 +111,7 @@ impl Session {
             Ok(()) => info!(node = %identity.node.id, "proxy disconnected"),
             Err(status) => {
                 warn!(node = %identity.node.id, error = %status.message(), "proxy dropped");
-                let _ = self.updates.try_send(Err(status));
+                let _ = self.say.try_send(Err(status));
             }
         }
     }
@@ -139,8 +145,10 @@ impl Session {
         identity: &Identity,
         held_version: &str,
         messages: &mut (impl Stream<Item = Result<ClientMessage, Status>> + Unpin),
+        mut questions: mpsc::Receiver<Asked>,
     ) -> Result<(), Status> {
         let mut baseline = Baseline::default();
+        let mut open = OpenQuestions::default();
         let mut held = Some(held_version);
         loop {
             if baseline.in_flight.is_none() {
@@ -161,14 +169,18 @@ impl Session {
                         debug!(node = %identity.node.id, error = %status, "stream broke");
                         return Ok(());
                     }
-                    Some(Ok(message)) => self.take_in(identity, &mut baseline, message)?,
+                    Some(Ok(message)) => match message.message {
+                        Some(Message::Explanation(explanation)) => open.answered(explanation),
+                        message => self.take_in(identity, &mut baseline, message)?,
+                    },
                 },
+                Some(asked) = questions.recv() => self.ask(&mut open, asked),
                 changed = self.latest.changed() => {
                     // The sender is dropped only when the process is about to end.
                     if changed.is_err() { return Ok(()); }
                     self.mark_behind(identity);
                 }
-                () = self.updates.closed() => return Ok(()),
+                () = self.say.closed() => return Ok(()),
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(Status::deadline_exceeded("update not acknowledged within 30 s"));
                 }
@@ -200,22 +212,33 @@ impl Session {
                 }
             });
         // One update in flight and room for one in the channel: this does not
-        // wait on the network, unless the stream is gone.
-        self.updates
-            .send(Ok(update))
+        // wait on the network.
+        let message = ServerMessage {
+            message: Some(Said::Update(update)),
+        };
+        self.say
+            .send(Ok(message))
             .await
             .map_err(|_| Status::cancelled("stream closed"))
+    }
+
+    /// Asks, or lets the question fall if only the room of an update is left.
+    fn ask(&self, open: &mut OpenQuestions, asked: Asked) {
+        if self.say.capacity() > 1 {
+            // Closed: noticed by the loop, and the asker when the session ends.
+            let _ = self.say.try_send(Ok(open.ask(asked)));
+        }
     }
 
     fn take_in(
         &self,
         identity: &Identity,
         baseline: &mut Baseline,
-        message: ClientMessage,
+        message: Option<Message>,
     ) -> Result<(), Status> {
-        let Some(Message::Ack(ack)) = message.message else {
+        let Some(Message::Ack(ack)) = message else {
             return Err(Status::failed_precondition(
-                "after Hello only Ack is expected",
+                "after Hello only answers are expected",
             ));
         };
         let Some(acked) = baseline.acknowledge(ack.nonce) else {
@@ -322,249 +345,4 @@ fn all(snapshot: &Snapshot) -> Vec<fairway_proto::discovery::v1::Resource> {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::watch;
-    use tokio_stream::wrappers::ReceiverStream;
-
-    use super::super::node::NodeStatus;
-    use super::*;
-    use crate::snapshot::tests::service;
-
-    type Messages = mpsc::Sender<Result<ClientMessage, Status>>;
-
-    /// A session with a scripted proxy at its other end.
-    struct Stage {
-        publish: watch::Sender<Option<Arc<Snapshot>>>,
-        say: Messages,
-        hear: mpsc::Receiver<Result<Update, Status>>,
-        nodes: Nodes,
-    }
-
-    impl Stage {
-        fn start(first: Option<Snapshot>) -> Self {
-            let (publish, latest) = watch::channel(first.map(Arc::new));
-            let (say, messages) = mpsc::channel(8);
-            let (updates, hear) = mpsc::channel(1);
-            let nodes = Nodes::new();
-            let session = Session::new(latest, nodes.clone(), "peer".into(), updates);
-            tokio::spawn(session.run(ReceiverStream::new(messages)));
-            Self {
-                publish,
-                say,
-                hear,
-                nodes,
-            }
-        }
-
-        async fn hello(&self, held: &str) {
-            let node = Node {
-                id: "n".into(),
-                instance_id: "i".into(),
-                build: "b".into(),
-            };
-            let hello = Hello {
-                node: Some(node),
-                held_version: held.into(),
-            };
-            self.send(Message::Hello(hello)).await;
-        }
-
-        async fn ack(&self, nonce: u64) {
-            self.send(Message::Ack(Ack {
-                nonce,
-                ..Ack::default()
-            }))
-            .await;
-        }
-
-        async fn send(&self, message: Message) {
-            let message = ClientMessage {
-                message: Some(message),
-            };
-            self.say
-                .send(Ok(message))
-                .await
-                .expect("the session listens");
-        }
-
-        fn publish(&self, content: &[(&str, u32)]) {
-            let previous = self.publish.borrow().clone();
-            let next = snapshot_after(previous.as_deref(), content);
-            self.publish.send_replace(Some(Arc::new(next)));
-        }
-
-        async fn update(&mut self) -> Update {
-            self.hear
-                .recv()
-                .await
-                .expect("the stream is open")
-                .expect("no error")
-        }
-
-        async fn nothing_is_sent(&mut self) {
-            let silence = Duration::from_secs(1);
-            assert!(
-                timeout(silence, self.hear.recv()).await.is_err(),
-                "something was sent"
-            );
-        }
-
-        fn node(&self) -> NodeStatus {
-            self.nodes.list().remove(0)
-        }
-    }
-
-    fn snapshot(content: &[(&str, u32)]) -> Snapshot {
-        snapshot_after(None, content)
-    }
-
-    fn snapshot_after(previous: Option<&Snapshot>, content: &[(&str, u32)]) -> Snapshot {
-        let resources = content
-            .iter()
-            .map(|(name, value)| service(name, *value))
-            .collect();
-        Snapshot::following(previous, resources)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_is_sent_before_the_first_snapshot() {
-        let mut stage = Stage::start(None);
-        stage.hello("").await;
-        stage.nothing_is_sent().await;
-        stage.publish(&[("a", 1)]);
-        assert_eq!(stage.update().await.mode(), UpdateMode::Snapshot);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_proxy_that_holds_the_latest_version_gets_an_empty_delta() {
-        let first = snapshot(&[("a", 1)]);
-        let version = first.version().to_owned();
-        let mut stage = Stage::start(Some(first));
-        stage.hello(&version).await;
-        let update = stage.update().await;
-        assert_eq!(
-            (update.mode(), update.upserts.len()),
-            (UpdateMode::Delta, 0)
-        );
-        assert_eq!(update.version, version);
-        stage.ack(update.nonce).await;
-        stage.nothing_is_sent().await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_proxy_that_holds_another_version_gets_everything() {
-        let mut stage = Stage::start(Some(snapshot(&[("a", 1), ("b", 1)])));
-        stage.hello("something old").await;
-        let update = stage.update().await;
-        assert_eq!(
-            (update.mode(), update.upserts.len()),
-            (UpdateMode::Snapshot, 2)
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_an_acknowledgement_only_the_difference_is_sent() {
-        let mut stage = Stage::start(Some(snapshot(&[("a", 1), ("b", 1), ("c", 1)])));
-        stage.hello("").await;
-        let first = stage.update().await;
-        stage.ack(first.nonce).await;
-        stage.publish(&[("a", 1), ("b", 2)]);
-        let update = stage.update().await;
-        assert_eq!(update.mode(), UpdateMode::Delta);
-        assert_eq!((update.upserts.len(), update.removals.len()), (1, 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn while_an_update_is_in_flight_only_the_newest_version_waits() {
-        let mut stage = Stage::start(Some(snapshot(&[("a", 0)])));
-        stage.hello("").await;
-        let first = stage.update().await;
-        for value in 1..50 {
-            stage.publish(&[("a", value)]);
-        }
-        stage.nothing_is_sent().await;
-        stage.ack(first.nonce).await;
-        let second = stage.update().await;
-        assert_eq!(second.version, snapshot(&[("a", 49)]).version());
-        stage.ack(second.nonce).await;
-        stage.nothing_is_sent().await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_rejection_is_shown_and_not_answered_with_the_same_again() {
-        let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
-        stage.hello("").await;
-        let nonce = stage.update().await.nonce;
-        let rejections = vec![fairway_proto::discovery::v1::Rejection {
-            reason: "no such thing".into(),
-            ..Default::default()
-        }];
-        stage
-            .send(Message::Ack(Ack {
-                nonce,
-                rejections,
-                ..Ack::default()
-            }))
-            .await;
-        stage.nothing_is_sent().await;
-        assert_eq!(stage.node().rejections.len(), 1);
-        assert!(stage.node().acked.is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_update_that_is_not_acknowledged_ends_the_stream() {
-        let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
-        stage.hello("").await;
-        stage.update().await;
-        let end = stage
-            .hear
-            .recv()
-            .await
-            .expect("the reason")
-            .expect_err("an error");
-        assert_eq!(end.code(), tonic::Code::DeadlineExceeded);
-        assert!(!stage.node().is_connected());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_says_nothing_is_closed() {
-        let mut stage = Stage::start(Some(snapshot(&[])));
-        let end = stage
-            .hear
-            .recv()
-            .await
-            .expect("the reason")
-            .expect_err("an error");
-        assert_eq!(end.code(), tonic::Code::DeadlineExceeded);
-        assert!(stage.nodes.list().is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_ack_out_of_turn_ends_the_stream() {
-        let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
-        stage.hello("").await;
-        let nonce = stage.update().await.nonce;
-        stage.ack(nonce + 7).await;
-        let end = stage
-            .hear
-            .recv()
-            .await
-            .expect("the reason")
-            .expect_err("an error");
-        assert_eq!(end.code(), tonic::Code::FailedPrecondition);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_same_content_under_a_newer_number_counts_as_acknowledged() {
-        let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
-        stage.hello("").await;
-        let nonce = stage.update().await.nonce;
-        stage.publish(&[("a", 2)]);
-        stage.publish(&[("a", 1)]);
-        stage.ack(nonce).await;
-        stage.nothing_is_sent().await;
-        let node = stage.node();
-        assert_eq!(node.acked.map(|(_, sequence)| sequence), Some(3));
-        assert!(node.behind_since.is_none());
-    }
-}
+mod tests;

@@ -1,0 +1,134 @@
+//! Every object there is at one moment, as the API shows it: the compiled ones
+//! and the process's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fairway_proto::discovery::v1::resource::Spec;
+use fairway_proto::discovery::v1::{ResourceId, ResourceKind};
+
+use super::internal::Internal;
+use super::view::{MiddlewareView, RouterView, ServiceView};
+use crate::compile::{Compiled, Object};
+use crate::discovery::NodeStatus;
+use crate::snapshot::{ResourceKey, Snapshot};
+
+/// One moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Catalog<'a> {
+    pub(super) compiled: &'a Compiled,
+    internal: &'a Internal,
+    proxies: Proxies<'a>,
+}
+
+/// Who serves what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proxies<'a> {
+    latest: Option<&'a Snapshot>,
+    nodes: &'a [NodeStatus],
+}
+
+/// The proxies that have a service as it is now, and its servers.
+#[derive(Debug, Default)]
+pub(super) struct Serving<'a> {
+    nodes: Vec<&'a str>,
+    servers: BTreeSet<&'a str>,
+}
+
+impl<'a> Catalog<'a> {
+    pub(super) fn new(
+        compiled: &'a Compiled,
+        internal: &'a Internal,
+        latest: Option<&'a Snapshot>,
+        nodes: &'a [NodeStatus],
+    ) -> Self {
+        Self {
+            compiled,
+            internal,
+            proxies: Proxies { latest, nodes },
+        }
+    }
+
+    /// Every router, by name.
+    pub(super) fn routers(&self) -> Vec<RouterView<'a>> {
+        let all = merged(&self.compiled.routers, &self.internal.routers);
+        all.map(|(name, object)| RouterView::new(name, object))
+            .collect()
+    }
+
+    /// Every service, by name.
+    pub(super) fn services(&self) -> Vec<ServiceView<'a>> {
+        let all = merged(&self.compiled.services, &self.internal.services);
+        all.map(|(name, object)| ServiceView::new(name, object, &self.proxies.serving(name)))
+            .collect()
+    }
+
+    /// Every middleware, by name.
+    pub(super) fn middlewares(&self) -> Vec<MiddlewareView<'a>> {
+        let all = self.compiled.middlewares.iter();
+        all.map(|(name, object)| MiddlewareView::new(name, object))
+            .collect()
+    }
+}
+
+impl<'a> Proxies<'a> {
+    /// Who serves this service as it is now: connected, at the current version,
+    /// and without having rejected it.
+    fn serving(&self, service: &str) -> Serving<'a> {
+        let id = ResourceId {
+            kind: ResourceKind::Service.into(),
+            name: service.to_owned(),
+        };
+        let Some(latest) = self.latest else {
+            return Serving::default();
+        };
+        let Some(resource) = latest.resources().get(&ResourceKey::of(&id)) else {
+            return Serving::default();
+        };
+        let Some(Spec::Service(sent)) = &resource.spec else {
+            return Serving::default();
+        };
+        let nodes = self.nodes.iter().filter(|node| {
+            node.is_connected()
+                && node
+                    .acked
+                    .as_ref()
+                    .is_some_and(|(version, _)| version == latest.version())
+                && !node
+                    .rejections
+                    .iter()
+                    .any(|rejection| rejection.id.as_ref() == Some(&id))
+        });
+        Serving {
+            nodes: nodes.map(|node| node.node.id.as_str()).collect(),
+            servers: sent
+                .servers
+                .iter()
+                .map(|server| server.id.as_str())
+                .collect(),
+        }
+    }
+}
+
+impl<'a> Serving<'a> {
+    /// Ids of the proxies that have this server in rotation.
+    pub(super) fn proxies_of(&self, server: &str) -> Vec<&'a str> {
+        // The compilation may be a moment ahead of what proxies were sent.
+        if self.servers.contains(server) {
+            self.nodes.clone()
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+fn merged<'a, T>(
+    compiled: &'a BTreeMap<String, Object<T>>,
+    internal: &'a BTreeMap<String, Object<T>>,
+) -> impl Iterator<Item = (&'a str, &'a Object<T>)> {
+    let all: BTreeMap<_, _> = internal
+        .iter()
+        .chain(compiled)
+        .map(|(name, object)| (name.as_str(), object))
+        .collect();
+    all.into_iter()
+}

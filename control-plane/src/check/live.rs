@@ -1,0 +1,76 @@
+//! `check --docker`: the containers of an engine, seen once.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::entrypoint::{self, Origin};
+use super::finding::Finding;
+use super::{Report, compile};
+use crate::compose::Guests;
+use crate::config::{ConfigError, StaticConfig};
+use crate::provider::docker;
+
+/// Longest wait for the engine's first list.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Why an engine could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LiveError {
+    /// A flag cannot be used.
+    #[error(transparent)]
+    Flag(#[from] ConfigError),
+    /// No complete list came.
+    #[error("the Docker Engine gave no list of containers within {} s", PATIENCE.as_secs())]
+    NoList,
+}
+
+/// Checks the containers of the engine that `flags` name, with [`check`](super::check)'s eyes.
+///
+/// # Errors
+/// If a flag cannot be used, or the engine does not answer.
+pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
+    let named = flags
+        .iter()
+        .any(|flag| flag.to_lowercase().contains("entrypoints."));
+    let all = ["--providers.docker".to_owned()]
+        .into_iter()
+        .chain(flags.iter().cloned());
+    let config = StaticConfig::parse(all)?;
+    let mut options = config.docker.clone().unwrap_or_default();
+    options.watch = false;
+    let (out, mut seen) = watch::channel(None);
+    let provider = tokio::spawn(docker::run(options, out));
+    let state = timeout(PATIENCE, seen.wait_for(Option::is_some)).await;
+    let state = match state {
+        Ok(Ok(state)) => state.as_deref().cloned(),
+        Ok(Err(_)) | Err(_) => None,
+    };
+    provider.abort();
+    let compiled = compile(&config, state.ok_or(LiveError::NoList)?);
+    let mut findings: Vec<Finding> = compiled
+        .diagnostics
+        .iter()
+        .map(|it| it.diagnostic.clone())
+        .chain(config.warnings.iter().cloned())
+        .map(Finding::of_engine)
+        .collect();
+    findings.sort();
+    let objects = compiled.routers.values().map(|it| &it.containers);
+    let objects = objects.chain(compiled.services.values().map(|it| &it.containers));
+    let containers: std::collections::BTreeSet<_> = objects.flatten().collect();
+    Ok(Report {
+        containers: containers.len(),
+        findings,
+        entry_points: entrypoint::served(&config),
+        entry_points_from: if named {
+            Origin::Flags
+        } else {
+            Origin::Default
+        },
+        project: String::new(),
+        guests: Guests::default(),
+        compiled,
+    })
+}

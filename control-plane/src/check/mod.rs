@@ -1,0 +1,145 @@
+//! `fairway-control check` and `diff`: what Compose files would become, without
+//! running anything.
+//!
+//! Files become the provider's containers (`crate::compose`), and these go through
+//! the very same [`assemble`] and [`compile()`](compile::compile) as those of an engine. What was found is
+//! then brought back to the file and line it comes from (`finding`), and printed
+//! (`text`, `json`). Nothing is written, started or sent, but what `--docker` and
+//! `diff` ask: `GET` of the engine, `GetConfig` of a running control plane.
+
+mod diff;
+mod entrypoint;
+mod finding;
+mod json;
+mod live;
+mod option;
+mod statics;
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use diff::{Change, Changes, DiffError, between, diff};
+pub use entrypoint::Origin;
+pub use finding::Finding;
+pub use live::{LiveError, check_docker};
+pub use option::{CheckOptions, DiffOptions, Files, Format};
+
+use crate::compile::{self, Compiled};
+pub use crate::compose::Sources;
+use crate::compose::{self, Guests, Project};
+use crate::config::{EntryPointOptions, StaticConfig};
+use crate::model::{ObjectId, ProviderState, Severity};
+use crate::provider::docker::{Surroundings, assemble};
+use statics::Statics;
+
+/// Name of the provider whose containers the files start.
+const PROVIDER: &str = "docker";
+
+/// What files, or the containers of an engine, become.
+#[derive(Debug)]
+pub struct Report {
+    /// Everything that was declared and what became of it.
+    pub compiled: Compiled,
+    /// What is wrong, in the order of the files.
+    pub findings: Vec<Finding>,
+    /// The entry points that were taken for granted.
+    pub entry_points: BTreeMap<String, EntryPointOptions>,
+    /// How they are known.
+    pub entry_points_from: Origin,
+    /// Number of containers.
+    pub containers: usize,
+    /// Name of the project, and names of its containers; empty without files.
+    project: String,
+    guests: Guests,
+}
+
+/// Checks Compose files. Pure, but for what `sources` reads.
+#[must_use]
+pub fn check(files: &Files, sources: Sources<'_>) -> Report {
+    let (project, statics) = load(files, sources);
+    compiled(&project, statics)
+}
+
+/// Files and the flags that go with them.
+fn load(files: &Files, sources: Sources<'_>) -> (Project, Statics) {
+    let request = compose::Request {
+        files: files.paths.clone(),
+        project: files.project.clone(),
+        env_file: files.env_file.clone(),
+    };
+    let project = compose::load(&request, &files.directory, sources);
+    let statics = Statics::of(&project, &files.flags);
+    (project, statics)
+}
+
+/// A line of a file of users.
+const SOMEBODY: &str = "somebody:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=";
+
+fn compiled(project: &Project, statics: Statics) -> Report {
+    let (containers, guests) = compose::containers(project);
+    let options = statics.config.docker.clone().unwrap_or_default();
+    let mut state = assemble(&containers, &options, &Surroundings::default());
+    guests.name_servers(&mut state);
+    let compiled = compile(&statics.config, state);
+    let mut findings = finding::of_files(project, &guests, &compiled);
+    findings.extend(statics.findings(project));
+    findings.sort();
+    findings.dedup();
+    Report {
+        compiled,
+        findings,
+        entry_points: entrypoint::served(&statics.config),
+        entry_points_from: statics.origin,
+        containers: containers.len(),
+        project: project.name.clone(),
+        guests,
+    }
+}
+
+fn compile(config: &StaticConfig, state: ProviderState) -> Compiled {
+    // Files of users are in the control plane's file system, which is not at hand:
+    // they are taken to be there, with somebody in them.
+    let files = compile::users_files(&state.config)
+        .map(|path| (path.to_owned(), Ok(SOMEBODY.to_owned())))
+        .collect();
+    compile::compile(compile::Input {
+        files: &files,
+        entry_points: &config.entry_points,
+        closed_entry_points: &config.closed_entry_points,
+        servers_transport: &config.servers_transport,
+        providers: &BTreeMap::from([(PROVIDER.to_owned(), Arc::new(state))]),
+    })
+}
+
+impl Report {
+    /// Something is not served.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// The report as a person or a program reads it.
+    #[must_use]
+    pub fn print(&self, format: Format) -> String {
+        match format {
+            Format::Text => text::report(self),
+            Format::Json => json::report(self),
+        }
+    }
+
+    /// A service has no server only because images were not looked at: certain
+    /// trouble is an error.
+    fn is_doubtful(&self, service: &str) -> bool {
+        let id = ObjectId::service(service);
+        let mut about = self.compiled.diagnostics.iter().map(|it| &it.diagnostic);
+        about.any(|it| it.severity == Severity::Warning && it.object.as_ref() == Some(&id))
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        let found = self.findings.iter();
+        found
+            .filter(|it| it.diagnostic.severity == severity)
+            .count()
+    }
+}

@@ -1,0 +1,141 @@
+//! The way of a request up to its server: gate, normal form,
+//! hop, loop guard, middlewares.
+//!
+//! Used for real requests ([`super::handle`]) and for those that are only described
+//! ([`super::explain`]), so that the second cannot differ from the first.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::request::Parts;
+
+use super::error::ProxyError;
+use super::gate::{self, Admission};
+use super::head::{Head, normalise_path, routing_host};
+use super::headers::{self, Hop};
+use crate::middleware::{Answer, Flow, ForwardAuth, Middleware, Recall};
+use crate::routing::{EntryPoint, Route};
+
+/// A request that passed the gate.
+pub(crate) struct Arrival {
+    pub(crate) head: Head,
+    /// As the client wrote it.
+    host: Option<HeaderValue>,
+    /// The protocol the client may switch to.
+    pub(crate) upgrade: Option<HeaderValue>,
+    pub(crate) expects_continue: bool,
+}
+
+/// Gate and normal form. `None` for a question about the proxy itself.
+pub(crate) fn admit(
+    mut parts: Parts,
+    fragment: bool,
+    has_body: bool,
+    peer: IpAddr,
+    secure: bool,
+) -> Result<Option<Arrival>, ProxyError> {
+    let Admission::Route {
+        host,
+        expects_continue,
+    } = gate::admit(&mut parts, fragment)?
+    else {
+        return Ok(None);
+    };
+    let upgrade =
+        headers::requested_upgrade(&parts.method, parts.version, &parts.headers, has_body);
+    let path = normalise_path(parts.uri.path())
+        .map_err(ProxyError::Path)?
+        .into_owned();
+    let head = Head {
+        path,
+        query: parts.uri.query().map(|query| query.replace(';', "&")),
+        host: host
+            .as_ref()
+            .and_then(|host| host.to_str().ok())
+            .map(routing_host)
+            .unwrap_or_default(),
+        method: parts.method,
+        headers: parts.headers,
+        peer,
+        secure,
+        host_header: None,
+        omit_forwarded_for: false,
+    };
+    Ok(Some(Arrival {
+        head,
+        host,
+        upgrade,
+        expects_continue,
+    }))
+}
+
+impl Arrival {
+    /// Ends the client's hop as its entry point says: after this, rules may look.
+    pub(crate) fn enter(&mut self, entry_point: &EntryPoint, hop: &Hop) {
+        headers::enter(
+            &mut self.head.headers,
+            hop,
+            entry_point.trusted().is_trusted(self.head.peer),
+            self.host.as_ref(),
+            self.upgrade.as_ref(),
+        );
+    }
+}
+
+/// Stops a router with a generated rule from calling itself for ever.
+pub(crate) fn guard_loop(route: &Route, head: &mut Head) -> Result<(), ProxyError> {
+    let Some(guard) = &route.loop_guard else {
+        return Ok(());
+    };
+    if head.headers.get(headers::ROUTER) == Some(guard) {
+        return Err(ProxyError::Loop);
+    }
+    head.headers.insert(headers::ROUTER, guard.clone());
+    Ok(())
+}
+
+/// How far a request came through its route's middlewares.
+#[derive(Default)]
+pub(crate) struct Passage {
+    /// Those that let it pass.
+    pub(crate) passed: usize,
+    /// What some of them need to know on the way out, with their place.
+    pub(crate) recalls: Vec<(usize, Recall)>,
+    /// The answer of the one after them, if it gave one.
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Passage {
+    /// The server that was asked has let the request pass.
+    pub(crate) fn go_on(&mut self, recall: Recall) {
+        self.recalls.push((self.passed, recall));
+        self.passed += 1;
+    }
+}
+
+/// The middlewares on the way in, from where `passage` has come to. `watch` sees what
+/// each of them made. Stops at one that asks another server, whose answer is for the
+/// caller to get: the request goes on only after [`Passage::go_on`].
+pub(crate) async fn inward<'r>(
+    route: &'r Route,
+    passage: &mut Passage,
+    head: &mut Head,
+    mut watch: impl FnMut(&'r Middleware, &Head, Option<&Answer>),
+) -> Option<Arc<ForwardAuth>> {
+    for middleware in route.middlewares.iter().skip(passage.passed) {
+        match middleware.on_request(head) {
+            Flow::Continue => {}
+            Flow::Remember(recall) => passage.recalls.push((passage.passed, recall)),
+            Flow::Wait(decision) => passage.answer = decision.await.err(),
+            Flow::Ask(forward_auth) => return Some(forward_auth),
+            Flow::Respond(answer) => passage.answer = Some(answer),
+        }
+        watch(middleware, head, passage.answer.as_ref());
+        if passage.answer.is_some() {
+            break;
+        }
+        passage.passed += 1;
+    }
+    None
+}

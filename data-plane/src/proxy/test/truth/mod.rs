@@ -1,0 +1,336 @@
+//! Explanations are true: whatever the configuration and the request, a real request
+//! meets what its explanation said.
+//!
+//! The access log of the real proxy is the witness. Requests go one after the other,
+//! so that even the server can be foretold.
+
+mod strategy;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestRunner};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+use self::strategy::{Asked, Routers, middlewares, requests, routers};
+use super::super::explain::explain;
+use super::*;
+use crate::routing::fixture::{middleware, router_resource, service};
+
+const ENTRY_POINTS: [&str; 2] = ["truth-alt", "truth-web"];
+/// Of a configuration: no explanation may have it.
+const SECRET: &str = "s3cret";
+
+/// Three servers that answer and one address where none does.
+struct Origins {
+    alive: Vec<Origin>,
+    dead: String,
+}
+
+impl Origins {
+    /// By number: none, one, two unequal, none that lives, a mixture, three.
+    fn services(&self) -> Vec<proto::Resource> {
+        let alive: Vec<_> = self
+            .alive
+            .iter()
+            .map(|origin| origin.address.to_string())
+            .collect();
+        let of = |number: usize, servers: &[(&str, u32)]| {
+            let mut resource = service(&format!("s{number}@test"), &[]);
+            if let Some(proto::resource::Spec::Service(service)) = &mut resource.spec {
+                service.dial_timeout_ms = 1000;
+                service.pass_host_header = number != 1;
+                if servers.is_empty() {
+                    service.unavailable_reason = "all are stopped".to_owned();
+                }
+                let server = |(address, weight): &(&str, u32)| proto::Server {
+                    id: format!("{number}-{address}"),
+                    scheme: proto::Scheme::Http.into(),
+                    address: (*address).to_owned(),
+                    weight: *weight,
+                    container: format!("c-{address}"),
+                };
+                service.servers = servers.iter().map(server).collect();
+            }
+            resource
+        };
+        let (a, b, c) = (&*alive[0], &*alive[1], &*alive[2]);
+        vec![
+            of(0, &[]),
+            of(1, &[(a, 1)]),
+            of(2, &[(a, 3), (b, 1)]),
+            of(3, &[(&self.dead, 1)]),
+            of(4, &[(&self.dead, 1), (b, 1), (c, 2)]),
+            of(5, &[(a, 1), (b, 1), (c, 1)]),
+        ]
+    }
+}
+
+fn configuration(origins: &Origins, routers: &Routers) -> Vec<proto::Resource> {
+    let entry_point = |(number, name): (usize, &&str)| proto::Resource {
+        id: Some(proto::ResourceId {
+            kind: proto::ResourceKind::EntryPoint.into(),
+            name: (*name).to_owned(),
+        }),
+        origin: None,
+        spec: Some(proto::resource::Spec::EntryPoint(proto::EntryPoint {
+            address: ":0".to_owned(),
+            forwarded_headers: Some(proto::ForwardedHeaders {
+                insecure: number == 0,
+                trusted_ips: Vec::new(),
+            }),
+        })),
+    };
+    let kinds = (0..).zip(middlewares());
+    let kinds = kinds.map(|(number, kind)| middleware(&format!("m{number}@test"), kind));
+    let routers = (0..).zip(routers).map(|(number, router)| {
+        let (rule, priority, entry_points, middlewares, service, guarded) = router;
+        let name = format!("r{number}@test");
+        router_resource(
+            &name,
+            proto::Router {
+                rule: if has_secret(rule) {
+                    format!("`{SECRET}`")
+                } else {
+                    name.clone()
+                },
+                matcher: Some(rule.clone()),
+                priority: *priority,
+                entry_points: entry_points
+                    .iter()
+                    .map(|at| ENTRY_POINTS[*at].to_owned())
+                    .collect(),
+                middlewares: middlewares.iter().map(|at| format!("m{at}@test")).collect(),
+                service: format!("s{service}@test"),
+                loop_guard: if *guarded {
+                    name.clone()
+                } else {
+                    String::new()
+                },
+            },
+        )
+    });
+    ENTRY_POINTS
+        .iter()
+        .enumerate()
+        .map(entry_point)
+        .chain(kinds)
+        .chain(origins.services())
+        .chain(routers)
+        .collect()
+}
+
+fn has_secret(rule: &proto::Matcher) -> bool {
+    format!("{rule:?}").contains(SECRET)
+}
+
+/// A line of the access log.
+#[derive(Debug, Default)]
+struct Line(BTreeMap<&'static str, String>);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+/// Takes the access log of this test's entry points.
+struct Witness(Mutex<mpsc::Sender<Line>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Witness {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != "access" {
+            return;
+        }
+        let mut line = Line::default();
+        event.record(&mut line);
+        if ENTRY_POINTS.contains(&line.of("entryPointName")) {
+            let _ = self.0.lock().unwrap().send(line);
+        }
+    }
+}
+
+impl Line {
+    fn of(&self, field: &str) -> &str {
+        self.0.get(field).map_or("", String::as_str)
+    }
+}
+
+/// A real proxy and its access log.
+struct Stage {
+    running: Running,
+    log: mpsc::Receiver<Line>,
+    origins: Origins,
+    _status: watch::Sender<DiscoveryStatus>,
+}
+
+impl Stage {
+    fn set() -> Self {
+        let (lines, log) = mpsc::channel();
+        let subscriber = tracing_subscriber::registry().with(Witness(Mutex::new(lines)));
+        tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
+        let (status, watched) = watch::channel(DiscoveryStatus::starting());
+        let config = Config {
+            bind_address: Some([127, 0, 0, 1].into()),
+            workers: 2,
+            access_log: true,
+            ..Config::default()
+        };
+        Self {
+            running: assemble(&config, watched).unwrap(),
+            log,
+            origins: Origins {
+                alive: ["a", "b", "c"].map(Origin::named).into(),
+                dead: closed_address().to_string(),
+            },
+            _status: status,
+        }
+    }
+
+    /// What is told about a request, and the request itself.
+    fn tell(&self, asked: &Asked) -> (proto::Explanation, String, SocketAddr) {
+        let (method, target, host, lines, entry_point) = asked;
+        let bound = ENTRY_POINTS.map(|name| {
+            let address = self.running.address(name).expect("it listens");
+            (name.to_owned(), address.to_string())
+        });
+        let address: SocketAddr = bound[*entry_point].1.parse().unwrap();
+        let request = proto::RequestHead {
+            method: (*method).to_owned(),
+            host: (*host).to_owned(),
+            port: address.port().into(),
+            target: target.clone(),
+            headers: lines
+                .iter()
+                .map(|(name, value)| proto::KeyValue {
+                    key: (*name).to_owned(),
+                    value: (*value).to_owned(),
+                })
+                .collect(),
+            ..proto::RequestHead::default()
+        };
+        let table = self.running.process.table.load();
+        let server = crate::config::host_name_header();
+        let told = explain(&table, &bound.into(), &server, &request)
+            .now_or_never()
+            .expect("nothing here waits");
+        let mut raw = format!("{method} {target} HTTP/1.1\r\n");
+        let host = (!host.is_empty()).then_some(("Host", *host));
+        for (name, value) in host.iter().chain(lines) {
+            raw.push_str(&format!("{name}: {value}\r\n"));
+        }
+        raw.push_str("\r\n");
+        (told, raw, address)
+    }
+
+    /// Sends the request and compares.
+    fn check(&self, asked: &Asked) -> Result<String, TestCaseError> {
+        let (told, raw, address) = self.tell(asked);
+        // What the asker wrote is no secret to the asker.
+        let asker_knows = raw.contains(SECRET);
+        prop_assert!(
+            asker_knows || !format!("{told:?}").contains(SECRET),
+            "{told:?}"
+        );
+        let mut wire = Wire::connect(address);
+        wire.send(&raw);
+        let status = u32::from(wire.read_message().expect("an answer").status());
+        drop(wire);
+        let seen = self
+            .log
+            .recv_timeout(Duration::from_secs(10))
+            .expect("a line of the log");
+        let what = format!("{raw}told {told:#?}\nseen {status} {seen:?}");
+        prop_assert_eq!(&told.entry_point, seen.of("entryPointName"), "{}", what);
+        prop_assert_eq!(&told.router, seen.of("RouterName"), "{}", what);
+        prop_assert_eq!(&told.service, seen.of("ServiceName"), "{}", what);
+        let last = told.tried.iter().find(|tried| tried.matched);
+        prop_assert_eq!(
+            last.map_or("", |tried| &tried.router),
+            &told.router,
+            "{}",
+            what
+        );
+        if told.servers.is_empty() {
+            prop_assert_eq!(told.status, status, "{}", what);
+            prop_assert_eq!(&told.reason, seen.of("reason"), "{}", what);
+            prop_assert_eq!("", seen.of("ServiceAddr"), "{}", what);
+            return Ok(told.reason);
+        }
+        prop_assert_eq!((told.status, told.reason.as_str()), (0, ""), "{}", what);
+        let urls: Vec<_> = told.servers.iter().map(|server| &*server.url).collect();
+        let dead = format!("http://{}", self.origins.dead);
+        if urls == [&dead] {
+            prop_assert_eq!(
+                (status, seen.of("reason")),
+                (502, "connect_refused"),
+                "{}",
+                what
+            );
+            return Ok("dead".to_owned());
+        }
+        let answered = format!("http://{}", seen.of("ServiceAddr"));
+        prop_assert_eq!((status, seen.of("reason")), (200, ""), "{}", what);
+        prop_assert!(urls.contains(&&*answered), "{}", what);
+        let rotating = told.servers.iter().find(|server| {
+            server.state() == proto::CandidateState::InRotation && server.url != dead
+        });
+        let foretold = rotating.map(|server| &*server.url);
+        // A dead server that has its turn is found dead, and the turn goes on.
+        let first = told.servers.first().map(|server| &*server.url);
+        if first != Some(&dead) {
+            prop_assert_eq!(foretold, Some(&*answered), "{}", what);
+        }
+        Ok("server".to_owned())
+    }
+}
+
+#[test]
+fn an_explanation_tells_what_happens() {
+    let stage = Stage::set();
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 600,
+        max_shrink_iters: 300,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let counts = Mutex::new(BTreeMap::<String, usize>::new());
+    let outcome = runner.run(&(routers(), requests()), |(routers, requests)| {
+        put_in_force(&stage.running, configuration(&stage.origins, &routers));
+        for request in &requests {
+            let kind = stage.check(request)?;
+            *counts.lock().unwrap().entry(kind).or_default() += 1;
+        }
+        Ok(())
+    });
+    let counts = counts.into_inner().unwrap();
+    println!("explained and sent: {counts:?}");
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+    let kinds = [
+        "",
+        "bad_request",
+        "dead",
+        "expectation_failed",
+        "loop_detected",
+        "method_not_allowed",
+        "no_route",
+        "no_server",
+        "redirect",
+        "server",
+        "unclean_path",
+    ];
+    for kind in kinds {
+        assert!(
+            counts.contains_key(kind),
+            "{kind} never happened: {counts:?}"
+        );
+    }
+}
