@@ -2,7 +2,8 @@
 //!
 //! Outermost first on the way in, innermost first on the way out. A middleware is
 //! built once from its message and is immutable; it reads and writes the [`Head`],
-//! never the body (`contentType` looks at its beginning, in the request path). One file for each kind, named as the label names it.
+//! never the body: what looks at bodies, changes them or asks other servers is done in
+//! the request path, as told here. One file for each kind, named as the label names it.
 
 mod add_prefix;
 mod basic_auth;

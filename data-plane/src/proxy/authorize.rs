@@ -10,10 +10,11 @@ use http::{HeaderValue, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
-use super::body::{RequestBody, ServerBody};
+use super::body::RequestBody;
 use super::connection::Client;
 use super::error::ProxyError;
 use super::head::Head;
+use super::server_body::ServerBody;
 use super::{Answer, Onward, Payload, forward, headers, is_plain_coding};
 use crate::middleware::{ForwardAuth, Permission, TIME_LIMIT};
 use crate::routing::Route;

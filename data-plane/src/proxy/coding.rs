@@ -18,9 +18,10 @@ use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 
-use super::body::{BodyError, ServerBody};
+use super::body::BodyError;
 use super::error::ProxyError;
 use super::pool::Lease;
+use super::server_body::ServerBody;
 use super::{Answer, Payload, media_type};
 use crate::middleware::{Coding, Compress, mark_as_varying, relabel, takes_no_gzip};
 

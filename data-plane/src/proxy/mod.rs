@@ -21,6 +21,7 @@ pub(crate) mod headers;
 mod media_type;
 mod patience;
 mod pool;
+mod server_body;
 mod stream;
 #[cfg(test)]
 mod test;
@@ -46,13 +47,14 @@ pub(crate) use self::pool::Pool;
 
 use self::access_log::Record;
 use self::arrival::Passage;
-use self::body::{Exchange, RequestBody, ResponseBody, ServerBody};
+use self::body::{Exchange, RequestBody, ResponseBody};
 use self::coding::EncodedBody;
 use self::connect::Connection;
 use self::connection::Client;
 use self::error::ProxyError;
 use self::head::Head;
 use self::pool::Lease;
+use self::server_body::ServerBody;
 use crate::middleware::Recall;
 use crate::routing::Route;
 
