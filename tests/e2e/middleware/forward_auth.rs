@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use clap::Parser as _;
+use fairway_control::explain::{ExplainOptions, explain};
 use fairway_tests::backend::recorder::{Recorder, Script};
 use fairway_tests::loopback::free_address;
 use fairway_tests::raw_client::RawClient;
@@ -289,4 +291,20 @@ async fn a_question_that_cannot_be_put_as_told_closes_the_router() {
         told.message.contains("forwardAuth.tls.insecureSkipVerify")
     };
     world.wait_diagnostic("why", told).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_explanation_asks_nobody_and_says_whom_a_request_would_ask() {
+    let world = World::start().await;
+    let asked = authority(YES).await;
+    serve_asking(&world, "told", asked.address(), &[]).await;
+    world.settle().await;
+    let control_plane = format!("http://{}", world.grpc_address());
+    let url = format!("http://told.test:{}/", world.http_port());
+    let line = ["explain", "--server", &control_plane, &url];
+    let options = ExplainOptions::try_parse_from(line).unwrap();
+    let told = explain(&options).await.unwrap();
+    let expected = format!("asks http://{}/a/verify;", asked.address());
+    assert!(told.contains(&expected), "{told}");
+    assert_eq!(questions(&asked), "");
 }
