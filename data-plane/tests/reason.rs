@@ -55,18 +55,29 @@ fn codes_of_the_proxy() -> BTreeSet<String> {
         .collect()
 }
 
-fn codes_of_middlewares() -> BTreeSet<String> {
+fn codes_of_answers() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
-    for (path, text) in files(&here("src/middleware"), "rs") {
-        if path.components().any(|part| part.as_os_str() == "tests") {
+    let sources = [here("src/middleware"), here("src/proxy")].map(|folder| files(&folder, "rs"));
+    for (path, text) in sources.into_iter().flatten() {
+        let of_test = |part: &std::path::Component<'_>| {
+            part.as_os_str() == "test" || part.as_os_str() == "tests"
+        };
+        if path.components().any(|part| of_test(&part)) {
             continue;
         }
         let text = product(&text);
-        let answers = [("reason:", ','), ("reason =", ';'), ("::text(", ';')];
+        let answers = [
+            ("reason:", ','),
+            ("::text(", ';'),
+            (" own(", ')'),
+            ("(own(", ')'),
+        ];
         for (before, until) in answers {
             codes.extend(literals(text, before, until).into_iter().map(str::to_owned));
         }
     }
+    // An answer of a container has none.
+    codes.remove("");
     codes
 }
 
@@ -102,7 +113,7 @@ fn explained() -> BTreeMap<String, Vec<String>> {
 #[test]
 fn every_reason_code_is_explained_once_and_no_other_is() {
     let proxy = codes_of_the_proxy();
-    let middlewares = codes_of_middlewares();
+    let answers = codes_of_answers();
     assert!(proxy.len() >= 16 && proxy.contains("no_route"), "{proxy:?}");
     for known in [
         "redirect",
@@ -110,10 +121,12 @@ fn every_reason_code_is_explained_once_and_no_other_is() {
         "auth_busy",
         "ip_refused",
         "bad_host",
+        "auth_denied",
+        "auth_unreachable",
     ] {
-        assert!(middlewares.contains(known), "{known}: {middlewares:?}");
+        assert!(answers.contains(known), "{known}: {answers:?}");
     }
-    let mut codes: BTreeSet<String> = &proxy | &middlewares;
+    let mut codes: BTreeSet<String> = &proxy | &answers;
     codes.insert(OF_EXPLAIN.to_owned());
     let explained = explained();
     for code in &codes {

@@ -2,13 +2,15 @@
 //!
 //! Knows no kind of middleware, so that a new one is told about without a line here.
 
+use std::sync::Arc;
+
 use fairway_proto::discovery::v1 as wire;
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
-use super::super::arrival;
+use super::super::arrival::{self, Passage};
 use super::super::head::Head;
-use crate::middleware::{Answer, Middleware};
+use crate::middleware::{Answer, ForwardAuth, Middleware, Recall};
 use crate::routing::{Route, is_secret};
 
 /// Runs the middlewares on `head` and says what each did.
@@ -17,6 +19,31 @@ pub(super) async fn tell_middlewares(
     head: &mut Head,
     told: &mut wire::Explanation,
 ) -> Option<Answer> {
+    let mut passage = Passage::default();
+    while let Some(auth) = inward(route, &mut passage, head, told).await {
+        let effect = format!("asks {auth}; what follows is so if that server agrees");
+        told.middlewares.push(wire::MiddlewareStep {
+            name: auth.service().name.clone(),
+            effects: vec![effect],
+            answers: false,
+        });
+        passage.go_on(Recall::Cookies(Vec::new()));
+    }
+    if let Some(answer) = &passage.answer
+        && let Some(last) = told.middlewares.last()
+    {
+        told.detail = format!("the middleware {} {}", last.name, answered(answer));
+    }
+    passage.answer
+}
+
+/// Goes on through the middlewares, up to one that asks another server.
+async fn inward(
+    route: &Route,
+    passage: &mut Passage,
+    head: &mut Head,
+    told: &mut wire::Explanation,
+) -> Option<Arc<ForwardAuth>> {
     let mut before = head.clone();
     let watch = |middleware: &Middleware, after: &Head, answer: Option<&Answer>| {
         let mut effects = changes(&before, after);
@@ -34,13 +61,7 @@ pub(super) async fn tell_middlewares(
         });
         before.clone_from(after);
     };
-    let answer = arrival::inward(route, head, watch).await.answer;
-    if let Some(answer) = &answer
-        && let Some(last) = told.middlewares.last()
-    {
-        told.detail = format!("the middleware {} {}", last.name, answered(answer));
-    }
-    answer
+    arrival::inward(route, passage, head, watch).await
 }
 
 fn answered(answer: &Answer) -> String {
