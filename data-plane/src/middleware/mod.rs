@@ -3,6 +3,18 @@
 //! Outermost first on the way in, innermost first on the way out. A middleware is
 //! built once from its message and is immutable; it reads and writes the [`Head`],
 //! never the body (`contentType` looks at its beginning, in the request path). One file for each kind, named as the label names it.
+//!
+//! # Explanations
+//!
+//! [`Middleware::on_request`] and [`Middleware::on_response`] also run for requests
+//! that are only described, to tell what would happen. Therefore neither of them,
+//! nor a [`Decision`], uses up or changes anything that the next request could meet:
+//! no turn, no token of a limit, no count of failures. What does so is done by the
+//! request path, from what a [`Flow`] carries; remembering what stays true anyway
+//! (that a password fits) is no change. They ask no other server either: that is a
+//! [`Flow`] of its own, which the request path follows, and of which an explanation
+//! only says whom it would ask. What cannot be known before there is an answer is
+//! said by [`Middleware::removes`] and [`Middleware::depends_on_answer`].
 
 mod add_prefix;
 mod basic_auth;
@@ -26,7 +38,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use fairway_proto::discovery::v1 as wire;
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use self::add_prefix::AddPrefix;
 use self::basic_auth::BasicAuth;
@@ -87,7 +99,8 @@ pub(crate) enum Recall {
     Headers(Asked),
 }
 
-/// A question that takes time: go on, or answer with this.
+/// A question that takes time: go on, or answer with this. Asks no other server, and
+/// leaves nothing behind that another request could meet.
 pub(crate) struct Decision(Pin<Box<dyn Future<Output = Result<(), Answer>> + Send>>);
 
 /// A complete answer made by a middleware.
@@ -197,6 +210,22 @@ impl Middleware {
             }
             _ => {}
         }
+    }
+
+    /// Headers that [`Middleware::on_response`] removes if they are there.
+    pub(crate) fn removes(&self) -> impl Iterator<Item = &HeaderName> {
+        let headers = match &self.kind {
+            Kind::Headers(headers) => Some(headers.deleted()),
+            _ => None,
+        };
+        headers.into_iter().flatten()
+    }
+
+    /// What it does to some answers after [`Middleware::on_response`], in a sentence
+    /// for explanations, which have no answer to look at.
+    pub(crate) fn depends_on_answer(&self) -> Option<&'static str> {
+        self.detects_content_type()
+            .then_some("names the media type of an answer that does not")
     }
 
     /// An answer without `Content-Type` gets the one its first bytes look like.
