@@ -5,8 +5,10 @@
 mod add_prefix;
 mod basic_auth;
 mod chain;
+mod compress;
 mod content_type;
 mod encoded_characters;
+mod forward_auth;
 mod headers;
 mod ip_allow_list;
 mod ip_strategy;
@@ -22,8 +24,10 @@ mod tests;
 pub use add_prefix::AddPrefix;
 pub use basic_auth::{BasicAuth, Users};
 pub use chain::Chain;
+pub use compress::Compress;
 pub use content_type::ContentType;
 pub use encoded_characters::EncodedCharacters;
+pub use forward_auth::ForwardAuth;
 pub use headers::{Cors, Headers, Security};
 pub use ip_allow_list::IpAllowList;
 pub use ip_strategy::IpStrategy;
@@ -71,6 +75,10 @@ pub enum Middleware {
     EncodedCharacters(EncodedCharacters),
     /// Asks for a name and a password.
     BasicAuth(BasicAuth),
+    /// Asks another server whether a request may pass.
+    ForwardAuth(Box<ForwardAuth>),
+    /// Compresses bodies on the way to the client.
+    Compress(Compress),
     /// Other middlewares in a row.
     Chain(Chain),
 }
@@ -96,6 +104,10 @@ impl Middleware {
                 Some(Self::EncodedCharacters(EncodedCharacters::decode(fields)))
             }
             ["basicAuth"] => BasicAuth::decode(fields).map(Self::BasicAuth),
+            ["forwardAuth"] => {
+                ForwardAuth::decode(fields).map(|it| Self::ForwardAuth(Box::new(it)))
+            }
+            ["compress"] => Some(Self::Compress(Compress::decode(fields))),
             ["chain"] => Chain::decode(fields).map(Self::Chain),
             [] if fields.has_mistakes() => None,
             [] => {
@@ -130,6 +142,8 @@ impl Middleware {
             Self::IpWhiteList(_) => "ipwhitelist",
             Self::EncodedCharacters(_) => "encodedcharacters",
             Self::BasicAuth(_) => "basicauth",
+            Self::ForwardAuth(_) => "forwardauth",
+            Self::Compress(_) => "compress",
             Self::Chain(_) => "chain",
         }
     }
@@ -150,6 +164,8 @@ impl Middleware {
             Self::IpAllowList(it) | Self::IpWhiteList(it) => Kind::IpAllowList(it.encode()),
             Self::EncodedCharacters(it) => Kind::EncodedCharacters(it.encode()),
             Self::BasicAuth(it) => Kind::BasicAuth(it.encode()),
+            Self::ForwardAuth(it) => Kind::ForwardAuth(it.encode()),
+            Self::Compress(it) => Kind::Compress(it.encode()),
             Self::Chain(_) => return None,
         };
         Some(proto::Middleware { kind: Some(kind) })

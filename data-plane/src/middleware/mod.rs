@@ -2,7 +2,8 @@
 //!
 //! Outermost first on the way in, innermost first on the way out. A middleware is
 //! built once from its message and is immutable; it reads and writes the [`Head`],
-//! never the body (`contentType` looks at its beginning, in the request path). One file for each kind, named as the label names it.
+//! never the body: what looks at bodies, changes them or asks other servers is done in
+//! the request path, as told here. One file for each kind, named as the label names it.
 //!
 //! # Explanations
 //!
@@ -18,8 +19,10 @@
 
 mod add_prefix;
 mod basic_auth;
+mod compress;
 mod content_type;
 mod encoded_characters;
+mod forward_auth;
 mod headers;
 mod ip_allow_list;
 mod ip_strategy;
@@ -33,6 +36,7 @@ mod strip_prefix_regex;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -42,9 +46,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use self::add_prefix::AddPrefix;
 use self::basic_auth::BasicAuth;
+pub(crate) use self::compress::{Coding, Compress, mark_as_varying, relabel, takes_no_gzip};
 use self::content_type::ContentType;
 pub(crate) use self::content_type::detect;
 use self::encoded_characters::EncodedCharacters;
+pub(crate) use self::forward_auth::{ForwardAuth, Permission, TIME_LIMIT};
 use self::headers::{Asked, Headers};
 use self::ip_allow_list::IpAllowList;
 use self::redirect_regex::RedirectRegex;
@@ -53,6 +59,7 @@ use self::replace_path::ReplacePath;
 use self::replace_path_regex::ReplacePathRegex;
 use self::strip_prefix::StripPrefix;
 use self::strip_prefix_regex::StripPrefixRegex;
+use crate::balance::{Server, ServerError, Service};
 use crate::proxy::head::{Head, PathError};
 use crate::routing::network::NetworkError;
 use crate::routing::regexp::RegexpError;
@@ -78,6 +85,8 @@ enum Kind {
     IpAllowList(IpAllowList),
     EncodedCharacters(EncodedCharacters),
     BasicAuth(BasicAuth),
+    Compress(Compress),
+    ForwardAuth(Arc<ForwardAuth>),
 }
 
 /// How a request goes on after a middleware.
@@ -89,6 +98,8 @@ pub(crate) enum Flow {
     Remember(Recall),
     /// Not known yet.
     Wait(Decision),
+    /// As another server says.
+    Ask(Arc<ForwardAuth>),
     /// Nowhere: this is the answer. The middlewares before this one still see it.
     Respond(Answer),
 }
@@ -97,6 +108,10 @@ pub(crate) enum Flow {
 #[derive(Debug)]
 pub(crate) enum Recall {
     Headers(Asked),
+    /// The coding that the client takes.
+    Compress(Option<Coding>),
+    /// `Set-Cookie` lines for the client, by the name of the cookie.
+    Cookies(Vec<(String, HeaderValue)>),
 }
 
 /// A question that takes time: go on, or answer with this. Asks no other server, and
@@ -129,6 +144,12 @@ pub(crate) enum MiddlewareError {
     },
     #[error("`regex`: {0}")]
     Regexp(#[from] RegexpError),
+    #[error("`encodings`: `{0}` is not a coding that this proxy knows")]
+    Encoding(String),
+    #[error("`address`: {0}")]
+    Server(#[from] ServerError),
+    #[error("`address`: `{0}` is not the target of a request")]
+    Target(String),
     #[error("`scheme`: `{0}` is not the scheme of a URL")]
     Scheme(String),
     #[error("`port`: `{0}` is not a port")]
@@ -150,7 +171,11 @@ pub(crate) enum MiddlewareError {
 
 impl Middleware {
     /// From the resource of this name.
-    pub(crate) fn build(name: &str, spec: &wire::Middleware) -> Result<Self, MiddlewareError> {
+    pub(crate) fn build(
+        name: &str,
+        spec: &wire::Middleware,
+        enlist: impl FnMut(&wire::Server) -> Result<Arc<Server>, ServerError>,
+    ) -> Result<Self, MiddlewareError> {
         use wire::middleware::Kind as Wire;
 
         let kind = match spec.kind.as_ref().ok_or(MiddlewareError::Unknown)? {
@@ -165,6 +190,10 @@ impl Middleware {
             Wire::ContentType(spec) => Kind::ContentType(ContentType::build(spec)),
             Wire::IpAllowList(spec) => Kind::IpAllowList(IpAllowList::build(spec)?),
             Wire::BasicAuth(spec) => Kind::BasicAuth(BasicAuth::build(spec)?),
+            Wire::Compress(spec) => Kind::Compress(Compress::build(spec)?),
+            Wire::ForwardAuth(spec) => {
+                Kind::ForwardAuth(Arc::new(ForwardAuth::build(name, spec, enlist)?))
+            }
             Wire::EncodedCharacters(spec) => {
                 Kind::EncodedCharacters(EncodedCharacters::build(spec))
             }
@@ -195,6 +224,8 @@ impl Middleware {
             Kind::IpAllowList(ip_allow_list) => ip_allow_list.on_request(head),
             Kind::EncodedCharacters(encoded) => encoded.on_request(head),
             Kind::BasicAuth(basic_auth) => basic_auth.on_request(head),
+            Kind::Compress(compress) => compress.on_request(head),
+            Kind::ForwardAuth(forward_auth) => Flow::Ask(Arc::clone(forward_auth)),
         }
     }
 
@@ -204,6 +235,9 @@ impl Middleware {
         match (&self.kind, recall) {
             (Kind::Headers(headers), Some(Recall::Headers(asked))) => {
                 headers.on_response(&asked, &mut response.headers);
+            }
+            (Kind::ForwardAuth(_), Some(Recall::Cookies(cookies))) => {
+                forward_auth::replace_cookies(&mut response.headers, cookies);
             }
             (Kind::Headers(headers), None) => {
                 headers.on_response(&Asked::default(), &mut response.headers);
@@ -224,8 +258,32 @@ impl Middleware {
     /// What it does to some answers after [`Middleware::on_response`], in a sentence
     /// for explanations, which have no answer to look at.
     pub(crate) fn depends_on_answer(&self) -> Option<&'static str> {
-        self.detects_content_type()
-            .then_some("names the media type of an answer that does not")
+        match &self.kind {
+            Kind::ContentType(content_type) if content_type.is_on() => {
+                Some("names the media type of an answer that does not")
+            }
+            Kind::Compress(_) => Some("compresses the answer if both it and the client allow"),
+            _ => None,
+        }
+    }
+
+    /// How the answer to a request that left this is compressed, if it may be.
+    pub(crate) fn compression(
+        &self,
+        recall: Option<&Recall>,
+    ) -> Option<(&Compress, Option<Coding>)> {
+        match (&self.kind, recall) {
+            (Kind::Compress(compress), Some(Recall::Compress(coding))) => Some((compress, *coding)),
+            _ => None,
+        }
+    }
+
+    /// The service of servers that the middleware asks.
+    pub(crate) fn service(&self) -> Option<&Service> {
+        match &self.kind {
+            Kind::ForwardAuth(forward_auth) => Some(forward_auth.service()),
+            _ => None,
+        }
     }
 
     /// An answer without `Content-Type` gets the one its first bytes look like.
@@ -283,6 +341,7 @@ mod tests {
     use wire::middleware::Kind as Wire;
 
     use super::*;
+    use crate::balance::Roster;
     use crate::proxy::head::tests::head;
 
     /// Runs middlewares over `GET target` as the request path does.
@@ -300,11 +359,19 @@ mod tests {
                 runtime.build().unwrap().block_on(decision).err()
             }
             Flow::Respond(answer) => Some(answer),
+            Flow::Ask(_) => panic!("nobody to ask"),
         }
     }
 
     pub(super) fn build(kind: Wire) -> Result<Middleware, MiddlewareError> {
-        Middleware::build("m@docker", &wire::Middleware { kind: Some(kind) })
+        build_from(&wire::Middleware { kind: Some(kind) })
+    }
+
+    fn build_from(spec: &wire::Middleware) -> Result<Middleware, MiddlewareError> {
+        let mut roster = Roster::default();
+        Middleware::build("m@docker", spec, |server| {
+            roster.enlist(server, &Roster::default())
+        })
     }
 
     pub(super) fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
@@ -316,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_kind_that_is_not_known_is_not_built() {
-        let error = Middleware::build("m@docker", &wire::Middleware { kind: None }).unwrap_err();
+        let error = build_from(&wire::Middleware { kind: None }).unwrap_err();
         assert_eq!(error, MiddlewareError::Unknown);
     }
 

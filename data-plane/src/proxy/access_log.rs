@@ -19,6 +19,8 @@ pub(crate) struct Record {
     pub(crate) path: String,
     pub(crate) router: String,
     pub(crate) service: String,
+    /// As a server that was asked calls the client.
+    pub(crate) user: String,
     /// Address of the server that answered.
     pub(crate) server: String,
     pub(crate) container: String,
@@ -41,6 +43,7 @@ impl Record {
             RequestPath = self.path,
             RouterName = self.router,
             ServiceName = self.service,
+            ClientUsername = self.user,
             ServiceAddr = self.server,
             container = self.container,
             DownstreamStatus = self.status.as_u16(),

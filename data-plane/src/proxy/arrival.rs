@@ -5,6 +5,7 @@
 //! ([`super::explain`]), so that the second cannot differ from the first.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::HeaderValue;
 use http::request::Parts;
@@ -13,7 +14,7 @@ use super::error::ProxyError;
 use super::gate::{self, Admission};
 use super::head::{Head, normalise_path, routing_host};
 use super::headers::{self, Hop};
-use crate::middleware::{Answer, Flow, Middleware, Recall};
+use crate::middleware::{Answer, Flow, ForwardAuth, Middleware, Recall};
 use crate::routing::{EntryPoint, Route};
 
 /// A request that passed the gate.
@@ -95,6 +96,7 @@ pub(crate) fn guard_loop(route: &Route, head: &mut Head) -> Result<(), ProxyErro
 }
 
 /// How far a request came through its route's middlewares.
+#[derive(Default)]
 pub(crate) struct Passage {
     /// Those that let it pass.
     pub(crate) passed: usize,
@@ -104,22 +106,29 @@ pub(crate) struct Passage {
     pub(crate) answer: Option<Answer>,
 }
 
-/// The middlewares on the way in. `watch` sees what each of them made.
+impl Passage {
+    /// The server that was asked has let the request pass.
+    pub(crate) fn go_on(&mut self, recall: Recall) {
+        self.recalls.push((self.passed, recall));
+        self.passed += 1;
+    }
+}
+
+/// The middlewares on the way in, from where `passage` has come to. `watch` sees what
+/// each of them made. Stops at one that asks another server, whose answer is for the
+/// caller to get: the request goes on only after [`Passage::go_on`].
 pub(crate) async fn inward<'r>(
     route: &'r Route,
+    passage: &mut Passage,
     head: &mut Head,
     mut watch: impl FnMut(&'r Middleware, &Head, Option<&Answer>),
-) -> Passage {
-    let mut passage = Passage {
-        passed: 0,
-        recalls: Vec::new(),
-        answer: None,
-    };
-    for middleware in &route.middlewares {
+) -> Option<Arc<ForwardAuth>> {
+    for middleware in route.middlewares.iter().skip(passage.passed) {
         match middleware.on_request(head) {
             Flow::Continue => {}
             Flow::Remember(recall) => passage.recalls.push((passage.passed, recall)),
             Flow::Wait(decision) => passage.answer = decision.await.err(),
+            Flow::Ask(forward_auth) => return Some(forward_auth),
             Flow::Respond(answer) => passage.answer = Some(answer),
         }
         watch(middleware, head, passage.answer.as_ref());
@@ -128,5 +137,5 @@ pub(crate) async fn inward<'r>(
         }
         passage.passed += 1;
     }
-    passage
+    None
 }

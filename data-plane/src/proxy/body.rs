@@ -18,13 +18,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::Notify;
 
 use super::access_log::Record;
+use super::coding::EncodedBody;
 use super::patience::{Patience, Phase};
 use super::pool::Lease;
+use super::server_body::{ServerBody, longer};
 
 /// How long a client that expects `100 Continue` waits for the server's.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -32,6 +33,8 @@ const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 /// What is sent to a server after the head.
 pub(crate) enum RequestBody {
     Empty,
+    /// Read already.
+    Whole(Bytes),
     Client(ClientBody),
 }
 
@@ -50,23 +53,28 @@ pub(crate) struct ResponseBody {
     exchange: Exchange,
 }
 
+/// Why a body ends before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// The server broke off.
+    #[error(transparent)]
+    Server(#[from] hyper::Error),
+    /// It cannot be compressed.
+    #[error("cannot compress the body")]
+    Coding(#[from] std::io::Error),
+}
+
 enum ResponseKind {
     /// Nothing, or nothing more.
     Done,
     Own(Bytes),
+    Encoded(Box<EncodedBody>),
     Server {
         /// Read before the head was sent.
         first: Option<Frame<Bytes>>,
         incoming: Incoming,
         lease: Option<Lease>,
     },
-}
-
-/// A server's response body, and the connection it comes over.
-pub(crate) struct ServerBody {
-    first: Option<Frame<Bytes>>,
-    incoming: Incoming,
-    lease: Lease,
 }
 
 /// What ends when the response body does.
@@ -115,39 +123,25 @@ impl ResponseBody {
         Self { kind, exchange }
     }
 
-    /// The body of a server's response.
-    pub(crate) fn server(body: ServerBody, exchange: Exchange) -> Self {
+    /// A body that is compressed on its way.
+    pub(crate) fn encoded(body: Box<EncodedBody>, exchange: Exchange) -> Self {
         Self {
-            kind: ResponseKind::Server {
-                first: body.first,
-                incoming: body.incoming,
-                lease: Some(body.lease),
-            },
+            kind: ResponseKind::Encoded(body),
             exchange,
         }
     }
-}
 
-impl ServerBody {
-    pub(crate) fn new(incoming: Incoming, lease: Lease) -> Self {
+    /// The body of a server's response.
+    pub(crate) fn server(body: ServerBody, exchange: Exchange) -> Self {
+        let (first, incoming, lease) = body.into_parts();
         Self {
-            first: None,
-            incoming,
-            lease,
+            kind: ResponseKind::Server {
+                first,
+                incoming,
+                lease: Some(lease),
+            },
+            exchange,
         }
-    }
-
-    /// Waits for the first bytes; none if the body has none.
-    pub(crate) async fn peek(&mut self) -> Result<&[u8], hyper::Error> {
-        while self.first.is_none() && !self.incoming.is_end_stream() {
-            let Some(frame) = self.incoming.frame().await else {
-                break;
-            };
-            let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
-            self.first = Some(frame?).filter(|frame| !is_empty(frame));
-        }
-        let data = self.first.as_ref().and_then(Frame::data_ref);
-        Ok(data.map(|data| &data[..]).unwrap_or_default())
     }
 }
 
@@ -161,6 +155,11 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                let frame = (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)));
+                Poll::Ready(frame)
+            }
             Self::Client(body) => body.poll_frame(cx),
         }
     }
@@ -168,6 +167,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_empty(),
             Self::Client(body) => body.incoming.is_end_stream(),
         }
     }
@@ -175,6 +175,9 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
             Self::Client(body) => body.incoming.size_hint(),
         }
     }
@@ -218,12 +221,12 @@ impl ClientBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         match &mut this.kind {
             ResponseKind::Done => Poll::Ready(None),
@@ -232,6 +235,20 @@ impl Body for ResponseBody {
                 this.exchange.sent(&bytes);
                 this.kind = ResponseKind::Done;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            ResponseKind::Encoded(body) => {
+                let frame = ready!(body.poll_frame(cx));
+                match &frame {
+                    Some(Ok(frame)) => {
+                        if let Some(data) = frame.data_ref() {
+                            this.exchange.sent(data);
+                        }
+                    }
+                    Some(Err(BodyError::Server(_))) => this.exchange.broke_off("upstream_reset"),
+                    Some(Err(BodyError::Coding(_))) => this.exchange.broke_off("internal"),
+                    None => this.kind = ResponseKind::Done,
+                }
+                Poll::Ready(frame)
             }
             ResponseKind::Server {
                 first,
@@ -256,7 +273,7 @@ impl Body for ResponseBody {
                         this.kind = ResponseKind::Done;
                     }
                 }
-                Poll::Ready(frame)
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
             }
         }
     }
@@ -265,6 +282,7 @@ impl Body for ResponseBody {
         match &self.kind {
             ResponseKind::Done => true,
             ResponseKind::Own(_) => false,
+            ResponseKind::Encoded(body) => body.is_done(),
             ResponseKind::Server {
                 first, incoming, ..
             } => first.is_none() && incoming.is_end_stream(),
@@ -274,6 +292,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             ResponseKind::Done => SizeHint::with_exact(0),
+            ResponseKind::Encoded(_) => SizeHint::new(),
             ResponseKind::Own(bytes) => {
                 SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
             }
@@ -289,31 +308,28 @@ impl Body for ResponseBody {
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        let ResponseKind::Server {
-            first,
-            incoming,
-            lease,
-        } = &mut self.kind
-        else {
-            return;
-        };
-        // A body of known length ends with its last byte: nobody polls once more.
-        if first.is_some() || !incoming.is_end_stream() {
-            self.exchange.broke_off("client_reset");
-        } else if let Some(lease) = lease.take() {
-            lease.give_back();
+        match &mut self.kind {
+            ResponseKind::Done | ResponseKind::Own(_) => {}
+            ResponseKind::Encoded(body) => {
+                if !body.is_done() {
+                    self.exchange.broke_off("client_reset");
+                }
+            }
+            ResponseKind::Server {
+                first,
+                incoming,
+                lease,
+            } => {
+                // A body of known length ends with its last byte: nobody polls once
+                // more.
+                if first.is_some() || !incoming.is_end_stream() {
+                    self.exchange.broke_off("client_reset");
+                } else if let Some(lease) = lease.take() {
+                    lease.give_back();
+                }
+            }
         }
     }
-}
-
-fn longer(hint: SizeHint, by: usize) -> SizeHint {
-    let by = u64::try_from(by).unwrap_or(u64::MAX);
-    let mut longer = SizeHint::new();
-    longer.set_lower(hint.lower().saturating_add(by));
-    if let Some(upper) = hint.upper() {
-        longer.set_upper(upper.saturating_add(by));
-    }
-    longer
 }
 
 impl Exchange {

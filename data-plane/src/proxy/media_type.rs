@@ -21,6 +21,7 @@ pub(super) async fn detect(answer: &mut Answer) -> Result<(), hyper::Error> {
     let data = match &mut answer.payload {
         Payload::Own(bytes) => &bytes[..],
         Payload::Server(body) => body.peek().await?,
+        Payload::Encoded(_) => return Ok(()),
     };
     if !data.is_empty() {
         let detected = HeaderValue::from_static(middleware::detect(data));

@@ -6,7 +6,9 @@
 
 mod access_log;
 mod arrival;
+mod authorize;
 mod body;
+mod coding;
 mod connect;
 mod connection;
 mod entrypoint;
@@ -15,10 +17,11 @@ mod explain;
 mod forward;
 mod gate;
 pub(crate) mod head;
-mod headers;
+pub(crate) mod headers;
 mod media_type;
 mod patience;
 mod pool;
+mod server_body;
 mod stream;
 #[cfg(test)]
 mod test;
@@ -43,12 +46,16 @@ pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
 pub(crate) use self::pool::Pool;
 
 use self::access_log::Record;
-use self::body::{Exchange, RequestBody, ResponseBody, ServerBody};
+use self::arrival::Passage;
+use self::body::{Exchange, RequestBody, ResponseBody};
+use self::coding::EncodedBody;
 use self::connect::Connection;
 use self::connection::Client;
 use self::error::ProxyError;
 use self::head::Head;
 use self::pool::Lease;
+use self::server_body::ServerBody;
+use crate::middleware::Recall;
 use crate::routing::Route;
 
 /// The answer to one request before it is tied to the client's connection.
@@ -61,6 +68,7 @@ struct Answer {
 enum Payload {
     Own(Bytes),
     Server(ServerBody),
+    Encoded(Box<EncodedBody>),
 }
 
 /// Answers one request.
@@ -95,6 +103,7 @@ async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<Resp
     let body = match answer.payload {
         Payload::Own(bytes) => ResponseBody::own(bytes, exchange),
         Payload::Server(body) => ResponseBody::server(body, exchange),
+        Payload::Encoded(body) => ResponseBody::encoded(body, exchange),
     };
     Response::from_parts(answer.parts, body)
 }
@@ -148,16 +157,36 @@ async fn through(
     client: &Rc<Client>,
     route: &Arc<Route>,
     mut head: Head,
-    onward: Onward,
-    record: Option<&mut Record>,
+    mut onward: Onward,
+    mut record: Option<&mut Record>,
 ) -> Answer {
-    let arrival::Passage {
+    let mut passage = Passage::default();
+    let mut denied = None;
+    while let Some(auth) = arrival::inward(route, &mut passage, &mut head, |_, _, _| ()).await {
+        // Boxed so that routes without it do not carry its state.
+        let asked = authorize::ask(client, route, &auth, &mut head, &mut onward);
+        match Box::pin(asked).await {
+            Ok(permission) => {
+                passage.go_on(Recall::Cookies(permission.cookies));
+                if let (Some(record), Some(user)) = (record.as_deref_mut(), permission.user) {
+                    record.user = user;
+                }
+            }
+            Err(answer) => {
+                denied = Some(*answer);
+                break;
+            }
+        }
+    }
+    let Passage {
         passed,
         mut recalls,
-        answer: early,
-    } = arrival::inward(route, &mut head, |_, _, _| ()).await;
+        answer,
+    } = passage;
+    let early = answer.map(|answer| Answer::from_middleware(client, route, answer));
+    let early = denied.or(early);
     let mut answer = match early {
-        Some(answer) => Answer::from_middleware(client, route, answer),
+        Some(answer) => answer,
         None => match to_server(client, route, head, onward, record).await {
             Ok(answer) => answer,
             Err(error) => Answer::from_error(client, Some(route), &error),
@@ -165,8 +194,17 @@ async fn through(
     };
     let passed = route.middlewares.get(..passed).unwrap_or_default();
     for (at, middleware) in passed.iter().enumerate().rev() {
-        let recall = recalls.pop_if(|(of, _)| *of == at);
-        middleware.on_response(recall.map(|(_, recall)| recall), &mut answer.parts);
+        let recall = recalls
+            .pop_if(|(of, _)| *of == at)
+            .map(|(_, recall)| recall);
+        if let Some((compress, coding)) = middleware.compression(recall.as_ref()) {
+            // Boxed so that routes without it do not carry its state.
+            let compressed = Box::pin(coding::compress(&mut answer, compress, coding)).await;
+            if let Err(error) = compressed {
+                answer = Answer::from_error(client, Some(route), &error);
+            }
+        }
+        middleware.on_response(recall, &mut answer.parts);
     }
     if passed.iter().any(|it| it.detects_content_type())
         && let Err(error) = media_type::detect(&mut answer).await
@@ -283,11 +321,23 @@ fn record_of(client: &Client, request: &Request<Incoming>) -> Record {
             .unwrap_or_default(),
         router: String::new(),
         service: String::new(),
+        user: String::new(),
         server: String::new(),
         container: String::new(),
         status: StatusCode::OK,
         reason: "",
         bytes: 0,
+    }
+}
+
+impl Payload {
+    /// In bytes, if that is known.
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Own(bytes) => u64::try_from(bytes.len()).ok(),
+            Self::Server(body) => body.length(),
+            Self::Encoded(_) => None,
+        }
     }
 }
 

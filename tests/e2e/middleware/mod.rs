@@ -1,6 +1,8 @@
 //! Middlewares, option by option, from the label to the bytes on the wire.
 
 mod basic_auth;
+mod compress;
+mod forward_auth;
 mod headers;
 
 use std::net::SocketAddr;

@@ -4,13 +4,15 @@
 //! The way out is walked as for a real answer, innermost first, with what each
 //! middleware kept of this request.
 
+use std::sync::Arc;
+
 use fairway_proto::discovery::v1 as wire;
 use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, LOCATION, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use super::super::arrival::{self, Passage};
 use super::super::head::Head;
-use crate::middleware::{Answer, Middleware};
+use crate::middleware::{Answer, ForwardAuth, Middleware, Recall};
 use crate::routing::{Route, is_secret};
 
 /// Stands for what a server may have said: shows whether `Vary` is replaced or added to.
@@ -22,6 +24,38 @@ pub(super) async fn tell_middlewares(
     head: &mut Head,
     told: &mut wire::Explanation,
 ) -> Option<Answer> {
+    let mut passage = Passage::default();
+    while let Some(auth) = inward(route, &mut passage, head, told).await {
+        let effect = format!("asks {auth}; what follows is so if that server agrees");
+        told.middlewares.push(wire::MiddlewareStep {
+            name: auth.service().name.clone(),
+            effects: vec![effect],
+            answers: false,
+        });
+        passage.go_on(Recall::Cookies(Vec::new()));
+    }
+    tell_way_out(route, &mut passage, told);
+    for step in &mut told.middlewares {
+        if step.effects.is_empty() {
+            step.effects
+                .push("changes nothing in this request".to_owned());
+        }
+    }
+    if let Some(answer) = &passage.answer
+        && let Some(last) = told.middlewares.last()
+    {
+        told.detail = format!("the middleware {} {}", last.name, answered(answer));
+    }
+    passage.answer
+}
+
+/// Goes on through the middlewares, up to one that asks another server.
+async fn inward(
+    route: &Route,
+    passage: &mut Passage,
+    head: &mut Head,
+    told: &mut wire::Explanation,
+) -> Option<Arc<ForwardAuth>> {
     let mut before = head.clone();
     let watch = |middleware: &Middleware, after: &Head, answer: Option<&Answer>| {
         let effects = match answer {
@@ -36,20 +70,7 @@ pub(super) async fn tell_middlewares(
         });
         before.clone_from(after);
     };
-    let mut passage = arrival::inward(route, head, watch).await;
-    tell_way_out(route, &mut passage, told);
-    for step in &mut told.middlewares {
-        if step.effects.is_empty() {
-            step.effects
-                .push("changes nothing in this request".to_owned());
-        }
-    }
-    if let Some(answer) = &passage.answer
-        && let Some(last) = told.middlewares.last()
-    {
-        told.detail = format!("the middleware {} {}", last.name, answered(answer));
-    }
-    passage.answer
+    arrival::inward(route, passage, head, watch).await
 }
 
 /// What those that let the request pass do to the answer.

@@ -266,7 +266,8 @@ fn set_forwarded(
     headers.insert(FORWARDED_SERVER, hop.server.clone());
 }
 
-fn forwarded_port(host: Option<&HeaderValue>, secure: bool) -> HeaderValue {
+/// The port a client was told to connect to.
+pub(crate) fn forwarded_port(host: Option<&HeaderValue>, secure: bool) -> HeaderValue {
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
     let after_address = host
         .rfind(']')

@@ -69,12 +69,12 @@ impl<T> Part<T> {
 /// as sent, ordered by kind and name.
 pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<Rejection>) {
     let mut rejections = Vec::new();
+    let mut roster = Roster::after(&previous.roster);
     let mut parts = Parts {
         entry_points: entry_points(mirror, previous, &mut rejections),
-        middlewares: middlewares(mirror, previous, &mut rejections),
+        middlewares: middlewares(mirror, previous, &mut roster, &mut rejections),
         ..Parts::default()
     };
-    let mut roster = Roster::after(&previous.roster);
     parts.services = services(mirror, previous, &mut roster, &mut rejections);
     let routers = Routers {
         mirror,
@@ -115,6 +115,7 @@ fn entry_points(
 fn middlewares(
     mirror: &Mirror,
     previous: &RouteTable,
+    roster: &mut Roster,
     rejections: &mut Vec<Rejection>,
 ) -> PartsOf<Middleware> {
     let kind = ResourceKind::Middleware;
@@ -124,7 +125,9 @@ fn middlewares(
         &previous.parts.middlewares,
         rejections,
         |name, spec, _| match spec {
-            Spec::Middleware(spec) => Ok(Middleware::build(name, spec)?),
+            Spec::Middleware(spec) => Ok(Middleware::build(name, spec, |server| {
+                roster.enlist(server, &previous.roster)
+            })?),
             _ => Err(BuildError::Mismatch),
         },
     )
@@ -212,11 +215,16 @@ fn listings(mirror: &Mirror, parts: &Parts, previous: &RouteTable) -> Vec<Listin
         .collect()
 }
 
-/// Services, also those that are only left in the last good form of a router.
+/// Services and what middlewares ask, also those that are only left in the last good
+/// form of a router.
 fn in_service(parts: &Parts) -> impl Iterator<Item = &Service> {
-    let stale = parts.routes.values().filter(|part| !part.current);
+    let stale = || parts.routes.values().filter(|part| !part.current);
+    let asked = parts.middlewares.values().map(|part| &part.built);
+    let asked = asked.chain(stale().flat_map(|part| &part.built.middlewares));
     let services = parts.services.values().map(|part| &*part.built);
-    services.chain(stale.map(|part| &*part.built.service))
+    services
+        .chain(stale().map(|part| &*part.built.service))
+        .chain(asked.filter_map(|middleware| middleware.service()))
 }
 
 fn reject_unknown_kinds(mirror: &Mirror, rejections: &mut Vec<Rejection>) {

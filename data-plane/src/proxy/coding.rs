@@ -1,0 +1,274 @@
+//! Bodies compressed on their way to the client.
+//!
+//! What a server sends is compressed as it comes; when the server pauses, what
+//! there is goes out, so that events arrive when they happen.
+//!
+//! Invariant: a body that breaks off ends in an error, never in the clean end of a
+//! compressed stream.
+
+use std::io::{self, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use brotli::CompressorWriter;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::HeaderMap;
+use http_body::{Body as _, Frame};
+use hyper::body::Incoming;
+
+use super::body::BodyError;
+use super::error::ProxyError;
+use super::pool::Lease;
+use super::server_body::ServerBody;
+use super::{Answer, Payload, media_type};
+use crate::middleware::{Coding, Compress, mark_as_varying, relabel, takes_no_gzip};
+
+/// Compressed bytes that are worth a frame.
+const FRAME_BYTES: usize = 16 * 1024;
+/// Of brotli: its usual quality for content that is made while it is sent.
+const BROTLI_QUALITY: u32 = 6;
+/// Of brotli, as a power of two: 1 MiB.
+const BROTLI_WINDOW: u32 = 20;
+const BROTLI_BUFFER: usize = 4096;
+
+/// A server's body that is compressed while it is read.
+pub(crate) struct EncodedBody {
+    first: Option<Frame<Bytes>>,
+    incoming: Incoming,
+    lease: Option<Lease>,
+    /// `None`: all data was sent.
+    encoder: Option<Encoder>,
+    /// The encoder holds back bytes that the client could have.
+    held: bool,
+    trailers: Option<HeaderMap>,
+}
+
+enum Encoder {
+    Gzip(GzEncoder<Vec<u8>>),
+    Brotli(Box<CompressorWriter<Vec<u8>>>),
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+}
+
+/// Compresses the answer if the middleware and the client want it.
+pub(super) async fn compress(
+    answer: &mut Answer,
+    compress: &Compress,
+    coding: Option<Coding>,
+) -> Result<(), ProxyError> {
+    if !compress.admits(&answer.parts, answer.payload.length()) {
+        return Ok(());
+    }
+    mark_as_varying(&mut answer.parts.headers);
+    let Some(coding) = coding else {
+        return Ok(());
+    };
+    if coding == Coding::Gzip {
+        if takes_no_gzip(&mut answer.parts.headers) {
+            return Ok(());
+        }
+        media_type::detect(answer)
+            .await
+            .map_err(ProxyError::UpstreamReset)?;
+        if !compress.admits(&answer.parts, answer.payload.length()) {
+            return Ok(());
+        }
+    }
+    let failed = |_| ProxyError::Internal;
+    let encoder = Encoder::new(coding).map_err(failed)?;
+    let payload = std::mem::replace(&mut answer.payload, Payload::Own(Bytes::new()));
+    answer.payload = match payload {
+        Payload::Own(bytes) => Payload::Own(encoder.whole(&bytes).map_err(failed)?),
+        Payload::Server(body) => Payload::Encoded(Box::new(EncodedBody::new(body, encoder))),
+        encoded @ Payload::Encoded(_) => encoded,
+    };
+    relabel(&mut answer.parts.headers, coding);
+    Ok(())
+}
+
+impl EncodedBody {
+    fn new(body: ServerBody, encoder: Encoder) -> Self {
+        let (first, incoming, lease) = body.into_parts();
+        Self {
+            first,
+            incoming,
+            lease: Some(lease),
+            encoder: Some(encoder),
+            held: false,
+            trailers: None,
+        }
+    }
+
+    /// Everything was read and sent.
+    pub(crate) fn is_done(&self) -> bool {
+        self.encoder.is_none() && self.trailers.is_none()
+    }
+
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            let Some(encoder) = &mut self.encoder else {
+                let trailers = self.trailers.take();
+                return Poll::Ready(trailers.map(|it| Ok(Frame::trailers(it))));
+            };
+            let frame = match self.first.take() {
+                Some(frame) => Poll::Ready(Some(Ok(frame))),
+                None => Pin::new(&mut self.incoming).poll_frame(cx),
+            };
+            let encoded = match frame {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => {
+                        self.held |= !data.is_empty();
+                        encoder.write(&data)?
+                    }
+                    Err(frame) => {
+                        self.trailers = frame.into_trailers().ok();
+                        None
+                    }
+                },
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(None) => self.finish()?,
+                Poll::Pending if self.held => {
+                    self.held = false;
+                    match encoder.flush()? {
+                        Some(encoded) => Some(encoded),
+                        None => return Poll::Pending,
+                    }
+                }
+                Poll::Pending => return Poll::Pending,
+            };
+            if let Some(encoded) = encoded {
+                return Poll::Ready(Some(Ok(Frame::data(encoded))));
+            }
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<Option<Bytes>> {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+        let Some(encoder) = self.encoder.take() else {
+            return Ok(None);
+        };
+        let rest = encoder.finish()?;
+        Ok((!rest.is_empty()).then(|| rest.into()))
+    }
+}
+
+impl Encoder {
+    fn new(coding: Coding) -> io::Result<Self> {
+        let out = Vec::new();
+        Ok(match coding {
+            Coding::Gzip => Self::Gzip(GzEncoder::new(out, Compression::default())),
+            Coding::Brotli => {
+                let writer =
+                    CompressorWriter::new(out, BROTLI_BUFFER, BROTLI_QUALITY, BROTLI_WINDOW);
+                Self::Brotli(Box::new(writer))
+            }
+            Coding::Zstd => {
+                let level = zstd::DEFAULT_COMPRESSION_LEVEL;
+                Self::Zstd(zstd::stream::write::Encoder::new(out, level)?)
+            }
+        })
+    }
+
+    /// Takes data; yields what has become of it, once that is worth a frame.
+    fn write(&mut self, data: &[u8]) -> io::Result<Option<Bytes>> {
+        match self {
+            Self::Gzip(encoder) => encoder.write_all(data)?,
+            Self::Brotli(encoder) => encoder.write_all(data)?,
+            Self::Zstd(encoder) => encoder.write_all(data)?,
+        }
+        Ok(self.take(FRAME_BYTES))
+    }
+
+    /// Yields what lets the client have all data taken so far.
+    fn flush(&mut self) -> io::Result<Option<Bytes>> {
+        match self {
+            Self::Gzip(encoder) => encoder.flush()?,
+            Self::Brotli(encoder) => encoder.flush()?,
+            Self::Zstd(encoder) => encoder.flush()?,
+        }
+        Ok(self.take(1))
+    }
+
+    fn finish(self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Brotli(encoder) => Ok(encoder.into_inner()),
+            Self::Zstd(encoder) => encoder.finish(),
+        }
+    }
+
+    fn whole(mut self, data: &[u8]) -> io::Result<Bytes> {
+        let mut encoded = self.write(data)?.unwrap_or_default().to_vec();
+        encoded.append(&mut self.finish()?);
+        Ok(encoded.into())
+    }
+
+    fn take(&mut self, at_least: usize) -> Option<Bytes> {
+        let out = match self {
+            Self::Gzip(encoder) => encoder.get_mut(),
+            Self::Brotli(encoder) => encoder.get_mut(),
+            Self::Zstd(encoder) => encoder.get_mut(),
+        };
+        (out.len() >= at_least).then(|| std::mem::take(out).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn decoded(coding: Coding, bytes: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; 64 * 1024];
+        let mut read: Box<dyn io::Read> = match coding {
+            Coding::Gzip => Box::new(flate2::read::GzDecoder::new(bytes)),
+            Coding::Brotli => Box::new(brotli::Decompressor::new(bytes, 4096)),
+            Coding::Zstd => Box::new(zstd::stream::read::Decoder::new(bytes).unwrap()),
+        };
+        let mut length = 0;
+        // What is cut off ends in an error; what was read before it counts.
+        while let Ok(count @ 1..) = read.read(&mut out[length..]) {
+            length += count;
+        }
+        out.truncate(length);
+        out
+    }
+
+    #[test]
+    fn what_was_flushed_can_be_read_before_the_end() {
+        for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+            let mut encoder = Encoder::new(coding).unwrap();
+            let mut sent = Vec::new();
+            for event in ["data: one\n\n", "data: two\n\n"] {
+                assert!(encoder.write(event.as_bytes()).unwrap().is_none());
+                sent.extend(encoder.flush().unwrap().expect("something to send"));
+                assert!(
+                    decoded(coding, &sent).ends_with(event.as_bytes()),
+                    "{coding:?}"
+                );
+            }
+            sent.extend(encoder.finish().unwrap());
+            assert_eq!(decoded(coding, &sent), b"data: one\n\ndata: two\n\n");
+        }
+    }
+
+    #[test]
+    fn a_whole_body_comes_back() {
+        let text = "to be or not to be ".repeat(1000);
+        for coding in [Coding::Gzip, Coding::Brotli, Coding::Zstd] {
+            let encoded = Encoder::new(coding)
+                .unwrap()
+                .whole(text.as_bytes())
+                .unwrap();
+            assert!(encoded.len() < text.len() / 10);
+            assert_eq!(decoded(coding, &encoded), text.as_bytes());
+        }
+    }
+}
