@@ -4,6 +4,18 @@
 //! built once from its message and is immutable; it reads and writes the [`Head`],
 //! never the body: what looks at bodies, changes them or asks other servers is done in
 //! the request path, as told here. One file for each kind, named as the label names it.
+//!
+//! # Explanations
+//!
+//! [`Middleware::on_request`] and [`Middleware::on_response`] also run for requests
+//! that are only described, to tell what would happen. Therefore neither of them,
+//! nor a [`Decision`], uses up or changes anything that the next request could meet:
+//! no turn, no token of a limit, no count of failures. What does so is done by the
+//! request path, from what a [`Flow`] carries; remembering what stays true anyway
+//! (that a password fits) is no change. They ask no other server either: that is a
+//! [`Flow`] of its own, which the request path follows, and of which an explanation
+//! only says whom it would ask. What cannot be known before there is an answer is
+//! said by [`Middleware::removes`] and [`Middleware::depends_on_answer`].
 
 mod add_prefix;
 mod basic_auth;
@@ -30,7 +42,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use fairway_proto::discovery::v1 as wire;
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use self::add_prefix::AddPrefix;
 use self::basic_auth::BasicAuth;
@@ -102,7 +114,8 @@ pub(crate) enum Recall {
     Cookies(Vec<(String, HeaderValue)>),
 }
 
-/// A question that takes time: go on, or answer with this.
+/// A question that takes time: go on, or answer with this. Asks no other server, and
+/// leaves nothing behind that another request could meet.
 pub(crate) struct Decision(Pin<Box<dyn Future<Output = Result<(), Answer>> + Send>>);
 
 /// A complete answer made by a middleware.
@@ -230,6 +243,27 @@ impl Middleware {
                 headers.on_response(&Asked::default(), &mut response.headers);
             }
             _ => {}
+        }
+    }
+
+    /// Headers that [`Middleware::on_response`] removes if they are there.
+    pub(crate) fn removes(&self) -> impl Iterator<Item = &HeaderName> {
+        let headers = match &self.kind {
+            Kind::Headers(headers) => Some(headers.deleted()),
+            _ => None,
+        };
+        headers.into_iter().flatten()
+    }
+
+    /// What it does to some answers after [`Middleware::on_response`], in a sentence
+    /// for explanations, which have no answer to look at.
+    pub(crate) fn depends_on_answer(&self) -> Option<&'static str> {
+        match &self.kind {
+            Kind::ContentType(content_type) if content_type.is_on() => {
+                Some("names the media type of an answer that does not")
+            }
+            Kind::Compress(_) => Some("compresses the answer if both it and the client allow"),
+            _ => None,
         }
     }
 

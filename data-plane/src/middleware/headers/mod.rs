@@ -95,6 +95,12 @@ impl Headers {
         self.finish(asked, headers);
     }
 
+    /// Headers that no answer keeps.
+    pub(super) fn deleted(&self) -> impl Iterator<Item = &HeaderName> {
+        let edits = self.response.0.iter();
+        edits.filter_map(|(name, value)| value.is_none().then_some(name))
+    }
+
     /// What also the answers of our own check get.
     fn finish(&self, asked: &Asked, headers: &mut HeaderMap) {
         self.response.apply(headers);

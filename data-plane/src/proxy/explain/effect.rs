@@ -1,17 +1,22 @@
 //! What each middleware does to a request, found by looking at what it made of it.
 //!
 //! Knows no kind of middleware, so that a new one is told about without a line here.
+//! The way out is walked as for a real answer, innermost first, with what each
+//! middleware kept of this request.
 
 use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
-use http::header::LOCATION;
+use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, LOCATION, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use super::super::arrival::{self, Passage};
 use super::super::head::Head;
 use crate::middleware::{Answer, ForwardAuth, Middleware, Recall};
 use crate::routing::{Route, is_secret};
+
+/// Stands for what a server may have said: shows whether `Vary` is replaced or added to.
+const SERVER_VARY: HeaderValue = HeaderValue::from_static("*server");
 
 /// Runs the middlewares on `head` and says what each did.
 pub(super) async fn tell_middlewares(
@@ -28,6 +33,13 @@ pub(super) async fn tell_middlewares(
             answers: false,
         });
         passage.go_on(Recall::Cookies(Vec::new()));
+    }
+    tell_way_out(route, &mut passage, told);
+    for step in &mut told.middlewares {
+        if step.effects.is_empty() {
+            step.effects
+                .push("changes nothing in this request".to_owned());
+        }
     }
     if let Some(answer) = &passage.answer
         && let Some(last) = told.middlewares.last()
@@ -46,14 +58,11 @@ async fn inward(
 ) -> Option<Arc<ForwardAuth>> {
     let mut before = head.clone();
     let watch = |middleware: &Middleware, after: &Head, answer: Option<&Answer>| {
-        let mut effects = changes(&before, after);
-        effects.extend(response_changes(middleware));
-        if let Some(answer) = answer {
-            effects.push(answered(answer));
-        }
-        if effects.is_empty() {
-            effects.push("changes nothing in this request".to_owned());
-        }
+        let effects = match answer {
+            // Nobody gets the request any more, whatever it has become.
+            Some(answer) => [vec![answered(answer)], answer_headers(answer)].concat(),
+            None => changes(&before, after),
+        };
         told.middlewares.push(wire::MiddlewareStep {
             name: middleware.name().to_owned(),
             effects,
@@ -62,6 +71,38 @@ async fn inward(
         before.clone_from(after);
     };
     arrival::inward(route, passage, head, watch).await
+}
+
+/// What those that let the request pass do to the answer.
+fn tell_way_out(route: &Route, passage: &mut Passage, told: &mut wire::Explanation) {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    match &passage.answer {
+        Some(answer) => parts.headers.clone_from(&answer.headers),
+        None => drop(parts.headers.insert(VARY, SERVER_VARY)),
+    }
+    let passed = route.middlewares.get(..passage.passed).unwrap_or_default();
+    let steps = passed.iter().zip(&mut told.middlewares);
+    for (at, (middleware, step)) in steps.enumerate().rev() {
+        let mut before = parts.headers.clone();
+        for name in middleware.removes() {
+            before.remove(name);
+            let effect = format!("removes the response header {name} if the answer has it");
+            step.effects.push(effect);
+        }
+        let recall = passage.recalls.pop_if(|(of, _)| *of == at);
+        middleware.on_response(recall.map(|(_, recall)| recall), &mut parts);
+        let effects = header_changes("response", &before, &parts.headers);
+        step.effects.extend(effects);
+        let later = middleware.depends_on_answer();
+        step.effects.extend(later.map(str::to_owned));
+    }
+}
+
+/// Where a redirect leads is told already.
+fn answer_headers(answer: &Answer) -> Vec<String> {
+    let mut headers = answer.headers.clone();
+    headers.remove(LOCATION);
+    header_changes("response", &HeaderMap::new(), &headers)
 }
 
 fn answered(answer: &Answer) -> String {
@@ -97,28 +138,49 @@ fn changes(before: &Head, after: &Head) -> Vec<String> {
     effects
 }
 
-/// What it adds to an answer. What it takes away depends on the answer.
-fn response_changes(middleware: &Middleware) -> Vec<String> {
-    let (mut parts, ()) = Response::new(()).into_parts();
-    middleware.on_response(None, &mut parts);
-    header_changes("response", &HeaderMap::new(), &parts.headers)
-}
-
 fn header_changes(of: &str, before: &HeaderMap, after: &HeaderMap) -> Vec<String> {
     let same = |name: &HeaderName| before.get_all(name).iter().eq(after.get_all(name));
-    let set = after.keys().filter(|name| !same(name)).map(|name| {
-        let values = Vec::from_iter(after.get_all(name).iter().map(|value| text(Some(value))));
-        let value = match is_secret(name.as_str()) {
-            true => "…".to_owned(),
-            false => values.join(", "),
-        };
-        format!("sets the {of} header {name}: {value}")
-    });
+    let set =
+        after
+            .keys()
+            .filter(|name| !same(name))
+            .map(|name| match added(name, before, after) {
+                Some(value) => format!("sees to it that the {of} header {name} has {value}"),
+                None => format!("sets the {of} header {name}: {}", shown(name, after)),
+            });
     let removed = before
         .keys()
         .filter(|name| !after.contains_key(*name))
         .map(|name| format!("removes the {of} header {name}"));
     set.chain(removed).collect()
+}
+
+/// What `Vary` got besides what was there. It gets it only once if that was all.
+fn added(name: &HeaderName, before: &HeaderMap, after: &HeaderMap) -> Option<String> {
+    let [before, after] = [before.get(name)?, after.get(name)?].map(HeaderValue::as_bytes);
+    let added = after.strip_prefix(before)?.strip_prefix(b",")?;
+    (*name == VARY).then(|| String::from_utf8_lossy(added).into_owned())
+}
+
+fn shown(name: &HeaderName, headers: &HeaderMap) -> String {
+    // Nothing but `true`, whatever the name says.
+    if is_secret(name.as_str()) && name != ACCESS_CONTROL_ALLOW_CREDENTIALS {
+        return "…".to_owned();
+    }
+    let values = headers.get_all(name).iter();
+    let values = Vec::from_iter(values.map(|value| without_nonces(&text(Some(value)))));
+    values.join(", ")
+}
+
+/// A nonce is another one in each answer.
+fn without_nonces(value: &str) -> String {
+    const START: &str = "'nonce-";
+    let mut parts = value.split(START);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |told, part| {
+        let rest = part.find('\'').and_then(|end| part.get(end..));
+        format!("{told}{START}…{}", rest.unwrap_or_default())
+    })
 }
 
 /// Of a header, for people.

@@ -4,22 +4,25 @@
 //! The access log of the real proxy is the witness. Requests go one after the other,
 //! so that even the server can be foretold.
 
+mod effect;
+mod middleware;
 mod strategy;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use self::strategy::{Asked, Routers, middlewares, requests, routers};
+use self::effect::{Lines, compare_answer, compare_request, lines};
+use self::middleware::{HASHES, middlewares};
+use self::strategy::{Asked, Routers, requests, routers};
 use super::super::explain::explain;
 use super::*;
-use crate::routing::fixture::{middleware, router_resource, service};
+use crate::routing::fixture::{middleware as middleware_resource, router_resource, service};
 
 const ENTRY_POINTS: [&str; 2] = ["truth-alt", "truth-web"];
 /// Of a configuration: no explanation may have it.
@@ -70,7 +73,20 @@ impl Origins {
     }
 }
 
-fn configuration(origins: &Origins, routers: &Routers) -> Vec<proto::Resource> {
+/// What every server says.
+const SAID: [(&str, &str); 3] = [("vary", "Accept"), ("x-origin", "1"), ("x-a", "1")];
+
+fn origin(name: &'static str) -> Origin {
+    let said = SAID.map(|(name, value)| format!("{name}: {value}\r\n"));
+    let said = said.concat();
+    Origin::answering(move |_| format!("HTTP/1.1 200 OK\r\n{said}Content-Length: 1\r\n\r\n{name}"))
+}
+
+fn configuration(
+    origins: &Origins,
+    kinds: &[proto::middleware::Kind],
+    routers: &Routers,
+) -> Vec<proto::Resource> {
     let entry_point = |(number, name): (usize, &&str)| proto::Resource {
         id: Some(proto::ResourceId {
             kind: proto::ResourceKind::EntryPoint.into(),
@@ -85,18 +101,19 @@ fn configuration(origins: &Origins, routers: &Routers) -> Vec<proto::Resource> {
             }),
         })),
     };
-    let kinds = (0..).zip(middlewares());
-    let kinds = kinds.map(|(number, kind)| middleware(&format!("m{number}@test"), kind));
+    let name = |at: usize| format!("m{at}@test");
+    let middlewares = kinds.iter().enumerate();
+    let middlewares = middlewares.map(|(at, kind)| middleware_resource(&name(at), kind.clone()));
     let routers = (0..).zip(routers).map(|(number, router)| {
-        let (rule, priority, entry_points, middlewares, service, guarded) = router;
-        let name = format!("r{number}@test");
+        let (rule, priority, entry_points, chain, service, guarded) = router;
+        let own = format!("r{number}@test");
         router_resource(
-            &name,
+            &own,
             proto::Router {
                 rule: if has_secret(rule) {
                     format!("`{SECRET}`")
                 } else {
-                    name.clone()
+                    own.clone()
                 },
                 matcher: Some(rule.clone()),
                 priority: *priority,
@@ -104,13 +121,9 @@ fn configuration(origins: &Origins, routers: &Routers) -> Vec<proto::Resource> {
                     .iter()
                     .map(|at| ENTRY_POINTS[*at].to_owned())
                     .collect(),
-                middlewares: middlewares.iter().map(|at| format!("m{at}@test")).collect(),
+                middlewares: chain.iter().map(|at| name(at.index(kinds.len()))).collect(),
                 service: format!("s{service}@test"),
-                loop_guard: if *guarded {
-                    name.clone()
-                } else {
-                    String::new()
-                },
+                loop_guard: if *guarded { own.clone() } else { String::new() },
             },
         )
     });
@@ -118,7 +131,7 @@ fn configuration(origins: &Origins, routers: &Routers) -> Vec<proto::Resource> {
         .iter()
         .enumerate()
         .map(entry_point)
-        .chain(kinds)
+        .chain(middlewares)
         .chain(origins.services())
         .chain(routers)
         .collect()
@@ -169,6 +182,7 @@ struct Stage {
     running: Running,
     log: mpsc::Receiver<Line>,
     origins: Origins,
+    runtime: tokio::runtime::Runtime,
     _status: watch::Sender<DiscoveryStatus>,
 }
 
@@ -188,16 +202,19 @@ impl Stage {
             running: assemble(&config, watched).unwrap(),
             log,
             origins: Origins {
-                alive: ["a", "b", "c"].map(Origin::named).into(),
+                alive: ["a", "b", "c"].map(origin).into(),
                 dead: closed_address().to_string(),
             },
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap(),
             _status: status,
         }
     }
 
     /// What is told about a request, and the request itself.
     fn tell(&self, asked: &Asked) -> (proto::Explanation, String, SocketAddr) {
-        let (method, target, host, lines, entry_point) = asked;
+        let (method, target, host, lines, entry_point, client) = asked;
         let bound = ENTRY_POINTS.map(|name| {
             let address = self.running.address(name).expect("it listens");
             (name.to_owned(), address.to_string())
@@ -215,13 +232,14 @@ impl Stage {
                     value: (*value).to_owned(),
                 })
                 .collect(),
+            client: client.to_string(),
             ..proto::RequestHead::default()
         };
         let table = self.running.process.table.load();
         let server = crate::config::host_name_header();
-        let told = explain(&table, &bound.into(), &server, &request)
-            .now_or_never()
-            .expect("nothing here waits");
+        let bound = bound.into();
+        let explained = explain(&table, &bound, &server, &request);
+        let told = self.runtime.block_on(explained);
         let mut raw = format!("{method} {target} HTTP/1.1\r\n");
         let host = (!host.is_empty()).then_some(("Host", *host));
         for (name, value) in host.iter().chain(lines) {
@@ -240,9 +258,19 @@ impl Stage {
             asker_knows || !format!("{told:?}").contains(SECRET),
             "{told:?}"
         );
-        let mut wire = Wire::connect(address);
+        let shown = format!("{told:?}");
+        let known = HASHES.iter().find(|(_, hash)| shown.contains(hash));
+        prop_assert!(known.is_none(), "{shown}");
+        let (again, ..) = self.tell(asked);
+        prop_assert_eq!(lasting(&again), lasting(&told), "asked twice:\n{}", raw);
+        // Those of a case that failed.
+        for origin in &self.origins.alive {
+            origin.requests();
+        }
+        let mut wire = Wire::connect_from(asked.5, address);
         wire.send(&raw);
-        let status = u32::from(wire.read_message().expect("an answer").status());
+        let answer = wire.read_message().expect("an answer");
+        let status = u32::from(answer.status());
         drop(wire);
         let seen = self
             .log
@@ -263,9 +291,15 @@ impl Stage {
             prop_assert_eq!(told.status, status, "{}", what);
             prop_assert_eq!(&told.reason, seen.of("reason"), "{}", what);
             prop_assert_eq!("", seen.of("ServiceAddr"), "{}", what);
+            let location = lines(&answer).remove("location").unwrap_or_default();
+            prop_assert_eq!(&told.location, &location, "{}", what);
+            let answers = told.middlewares.iter().any(|step| step.answers);
+            let base = if answers { Lines::new() } else { own(&answer) };
+            about(&what, compare_answer(&told, base, &answer))?;
             return Ok(told.reason);
         }
         prop_assert_eq!((told.status, told.reason.as_str()), (0, ""), "{}", what);
+        prop_assert_eq!(&told.location, "", "{}", what);
         let urls: Vec<_> = told.servers.iter().map(|server| &*server.url).collect();
         let dead = format!("http://{}", self.origins.dead);
         if urls == [&dead] {
@@ -275,11 +309,21 @@ impl Stage {
                 "{}",
                 what
             );
+            about(&what, compare_answer(&told, own(&answer), &answer))?;
             return Ok("dead".to_owned());
         }
         let answered = format!("http://{}", seen.of("ServiceAddr"));
         prop_assert_eq!((status, seen.of("reason")), (200, ""), "{}", what);
         prop_assert!(urls.contains(&&*answered), "{}", what);
+        let said = SAID.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        about(&what, compare_answer(&told, said.into(), &answer))?;
+        let mut alive = self.origins.alive.iter();
+        let origin = alive.find(|origin| origin.address.to_string() == seen.of("ServiceAddr"));
+        let request = origin.expect("one of them").request();
+        about(
+            &format!("{what}\n{request:?}"),
+            compare_request(&told, &request),
+        )?;
         let rotating = told.servers.iter().find(|server| {
             server.state() == proto::CandidateState::InRotation && server.url != dead
         });
@@ -293,6 +337,35 @@ impl Stage {
     }
 }
 
+/// What a proxy says of itself in its answer, which is not told.
+fn own(answer: &wire::Message) -> Lines {
+    let mut own = lines(answer);
+    own.retain(|name, _| {
+        [
+            "allow",
+            "content-type",
+            "x-content-type-options",
+            "retry-after",
+        ]
+        .contains(&&**name)
+    });
+    own
+}
+
+/// Without what the time alone changes.
+fn lasting(told: &proto::Explanation) -> proto::Explanation {
+    let mut lasting = told.clone();
+    for server in &mut lasting.servers {
+        server.ejected_ms = 0;
+        server.state = 0;
+    }
+    lasting
+}
+
+fn about(what: &str, compared: Result<(), TestCaseError>) -> Result<(), TestCaseError> {
+    compared.map_err(|error| TestCaseError::fail(format!("{error}\n{what}")))
+}
+
 #[test]
 fn an_explanation_tells_what_happens() {
     let stage = Stage::set();
@@ -303,8 +376,10 @@ fn an_explanation_tells_what_happens() {
         ..ProptestConfig::default()
     });
     let counts = Mutex::new(BTreeMap::<String, usize>::new());
-    let outcome = runner.run(&(routers(), requests()), |(routers, requests)| {
-        put_in_force(&stage.running, configuration(&stage.origins, &routers));
+    let cases = (middlewares(), routers(), requests());
+    let outcome = runner.run(&cases, |(kinds, routers, requests)| {
+        let resources = configuration(&stage.origins, &kinds, &routers);
+        put_in_force(&stage.running, resources);
         for request in &requests {
             let kind = stage.check(request)?;
             *counts.lock().unwrap().entry(kind).or_default() += 1;
@@ -316,15 +391,21 @@ fn an_explanation_tells_what_happens() {
     outcome.unwrap_or_else(|error| panic!("{error}"));
     let kinds = [
         "",
+        "bad_host",
+        "bad_redirect",
         "bad_request",
         "dead",
+        "encoded_character",
         "expectation_failed",
+        "ip_refused",
         "loop_detected",
         "method_not_allowed",
         "no_route",
         "no_server",
+        "preflight",
         "redirect",
         "server",
+        "unauthorized",
         "unclean_path",
     ];
     for kind in kinds {

@@ -1,9 +1,10 @@
 //! Random configurations and requests: few names, so that they meet.
 
-use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use fairway_proto::discovery::v1 as proto;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::SECRET;
 use crate::routing::fixture::{
@@ -11,17 +12,18 @@ use crate::routing::fixture::{
     query,
 };
 
-/// A configuration: for each router its rule, priority, entry points, middlewares,
-/// service and loop guard.
-pub(super) type Routers = Vec<(proto::Matcher, i64, Vec<usize>, Vec<usize>, usize, bool)>;
+/// The routers of a configuration: rule, priority, entry points, middlewares, service
+/// and loop guard.
+pub(super) type Routers = Vec<(proto::Matcher, i64, Vec<usize>, Vec<Index>, usize, bool)>;
 
-/// Method, target, host, header lines, entry point.
+/// Method, target, host, header lines, entry point, client.
 pub(super) type Asked = (
     &'static str,
     String,
     &'static str,
     Vec<(&'static str, &'static str)>,
     usize,
+    Ipv4Addr,
 );
 
 fn rules() -> impl Strategy<Value = proto::Matcher> {
@@ -50,13 +52,12 @@ fn rules() -> impl Strategy<Value = proto::Matcher> {
 }
 
 pub(super) fn routers() -> impl Strategy<Value = Routers> {
-    let some = |count: usize| prop::collection::vec(0..count, 0..3);
     let entry_points = prop::sample::select(vec![vec![0], vec![1], vec![1], vec![0, 1]]);
     let one = (
         rules(),
         1_i64..4,
         entry_points,
-        some(middlewares().len()),
+        prop::collection::vec(any::<Index>(), 0..5),
         0..6_usize,
         any::<bool>(),
     );
@@ -65,7 +66,7 @@ pub(super) fn routers() -> impl Strategy<Value = Routers> {
 
 pub(super) fn requests() -> impl Strategy<Value = Vec<Asked>> {
     let methods = prop::sample::select(vec![
-        "GET", "GET", "GET", "GET", "GET", "POST", "POST", "PURGE", "OPTIONS", "TRACE",
+        "GET", "GET", "GET", "GET", "GET", "POST", "POST", "PURGE", "OPTIONS", "OPTIONS", "TRACE",
     ]);
     let targets = prop::sample::select(vec![
         "/",
@@ -90,6 +91,9 @@ pub(super) fn requests() -> impl Strategy<Value = Vec<Asked>> {
         "*",
         "http://b.test/a",
         "/z",
+        "/a%3fb",
+        "/old/x?y=1",
+        "/a%23",
     ])
     .prop_map(str::to_owned);
     let hosts = prop::sample::select(vec![
@@ -118,52 +122,51 @@ pub(super) fn requests() -> impl Strategy<Value = Vec<Asked>> {
         ("X_A", "1"),
         ("X-Traefik-Router", "r1@test"),
         ("Host", "b.test"),
+        ("X-Forwarded-For", "6.6.6.6, 10.1.1.1"),
+        ("X-Forwarded-Host", "b.test"),
     ]);
-    let lines = prop::collection::vec(lines, 0..3);
-    prop::collection::vec((methods, targets, hosts, lines, 0..2_usize), 1..12)
+    let line = lines.prop_map(|line| vec![line]);
+    let lines = prop_oneof![6 => line, 2 => credentials(), 3 => cross_origin()];
+    let lines = prop::collection::vec(lines, 0..3).prop_map(|lines| lines.concat());
+    let clients = [1, 1, 1, 2].map(|last| Ipv4Addr::new(127, 0, 0, last));
+    let clients = prop::sample::select(clients.to_vec());
+    prop::collection::vec((methods, targets, hosts, lines, 0..2_usize, clients), 1..12)
 }
 
-pub(super) fn middlewares() -> Vec<proto::middleware::Kind> {
-    use proto::middleware::Kind;
-    let regex = |regex: &str, replacement: &str| {
-        Kind::ReplacePathRegex(proto::ReplacePathRegex {
-            regex: regex.to_owned(),
-            replacement: replacement.to_owned(),
-        })
-    };
-    let redirect = |scheme: &str, port: &str| {
-        Kind::RedirectScheme(proto::RedirectScheme {
-            scheme: scheme.to_owned(),
-            port: port.to_owned(),
-            permanent: true,
-        })
-    };
-    let headers = |name: &str, value: &str| {
-        let map = BTreeMap::from([(name.to_owned(), value.to_owned())]);
-        Kind::Headers(proto::Headers {
-            custom_request_headers: map.clone(),
-            custom_response_headers: map,
-            ..proto::Headers::default()
-        })
-    };
-    vec![
-        Kind::StripPrefix(proto::StripPrefix {
-            prefixes: vec!["/a".to_owned()],
-        }),
-        Kind::AddPrefix(proto::AddPrefix {
-            prefix: "/a".to_owned(),
-        }),
-        Kind::ReplacePath(proto::ReplacePath {
-            path: "/r".to_owned(),
-        }),
-        regex("^/a(.*)", "/b$1"),
-        regex("b", "/../b"),
-        redirect("https", ""),
-        redirect("http", "8080"),
-        redirect("http", ""),
-        headers("Host", "inner.test"),
-        headers("Authorization", SECRET),
-        headers("X-Forwarded-Proto", "https"),
-        headers("X-A", "2"),
-    ]
+type Lines = Vec<(&'static str, &'static str)>;
+
+/// Right and wrong ones, and what is none.
+fn credentials() -> impl Strategy<Value = Lines> {
+    let right = ["YWRhOlUqVQ==", "Ym9iOnNlY3JldA==", "Y2FybDp0ZXN0"];
+    let [ada, bob, carl] = right.map(|encoded| format!("Basic {encoded}").leak() as &str);
+    let lines = vec![
+        ada,
+        ada,
+        bob,
+        carl,
+        "Basic YWRhOndyb25n",
+        "Basic Ym9iOndyb25n",
+        "Basic bm9ib2R5OnNlY3JldA==",
+        "Basic !",
+        "Bearer x",
+    ];
+    prop::sample::select(lines).prop_map(|value| vec![("Authorization", value)])
+}
+
+fn cross_origin() -> impl Strategy<Value = Lines> {
+    let origins = prop::sample::select(vec![
+        "https://o.test",
+        "https://x.p.test",
+        "https://evil.test",
+        "null",
+        "",
+    ]);
+    (origins, any::<bool>()).prop_map(|(origin, preflight)| {
+        let asked = [
+            ("Access-Control-Request-Method", "PUT"),
+            ("Access-Control-Request-Headers", "x-1, x-2"),
+        ];
+        let asked = asked.into_iter().filter(|_| preflight);
+        [("Origin", origin)].into_iter().chain(asked).collect()
+    })
 }
