@@ -393,17 +393,18 @@ const KINDS: [&str; 17] = [
 #[test]
 fn an_explanation_tells_what_happens() {
     let stage = Stage::set();
-    let mut runner = TestRunner::new(ProptestConfig {
+    let config = ProptestConfig {
         cases: 600,
         max_shrink_iters: 300,
         failure_persistence: None,
         ..ProptestConfig::default()
-    });
+    };
     let counts = Mutex::new(BTreeMap::<String, usize>::new());
     let cases = (middlewares(), routers(), requests());
     // Chance decides what happens: rounds go on until everything has.
     for _ in 0..MOST_ROUNDS {
-        let outcome = runner.run(&cases, |(kinds, routers, requests)| {
+        // A runner that has run its cases has none left.
+        let outcome = TestRunner::new(config.clone()).run(&cases, |(kinds, routers, requests)| {
             let resources = configuration(&stage.origins, &kinds, &routers);
             put_in_force(&stage.running, resources);
             for request in &requests {
