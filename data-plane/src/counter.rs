@@ -15,6 +15,10 @@ pub(crate) struct Counters {
     pub(crate) server_connections: AtomicU64,
     /// Requests sent again, to another server or over another connection.
     pub(crate) retries: AtomicU64,
+    /// Copies for mirrors that were answered.
+    pub(crate) copies: AtomicU64,
+    /// Copies that were due and not sent: there was too much to do.
+    pub(crate) copies_left_out: AtomicU64,
     /// Answers by class of status: 1xx, 2xx, …
     answers: [AtomicU64; 5],
 }
@@ -23,6 +27,12 @@ impl Counters {
     /// One more of `counter`.
     pub(crate) fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Relaxed);
+    }
+
+    /// So many copies were not sent.
+    pub(crate) fn copies_left_out(&self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.copies_left_out.fetch_add(count, Relaxed);
     }
 
     /// One more answer.

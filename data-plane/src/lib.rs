@@ -11,8 +11,12 @@ mod balance;
 mod config;
 mod counter;
 mod discovery;
+mod http1;
 mod listener;
+#[doc(hidden)]
+pub mod measure;
 mod middleware;
+mod probe;
 mod proxy;
 mod routing;
 mod shutdown;
@@ -30,12 +34,26 @@ use tokio::sync::watch;
 
 pub use self::admin::client::{HealthcheckError, healthcheck};
 pub use self::config::{Config, Drain, Timeouts};
+#[cfg(any(fuzzing, test))]
+pub use self::proxy::fuzz;
 pub use self::telemetry::{LogError, LogFormat, start as start_log};
 
 use self::discovery::{DiscoveryConfig, DiscoveryStatus, Listeners};
 use self::listener::WorkerListeners;
 use self::routing::RouteTable;
 use self::worker::{Blueprint, Command, WorkerHandle};
+
+/// Reads the PROXY header that `bytes` begin with: its length, and the client it names.
+/// `None`: more bytes are needed. For fuzzing.
+///
+/// # Errors
+/// Why it cannot be believed, in words.
+#[doc(hidden)]
+pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<std::net::IpAddr>)>, String> {
+    proxy::proxy_header(bytes)
+        .map(|header| header.map(|it| (it.length, it.source)))
+        .map_err(|error| error.to_string())
+}
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -79,14 +97,7 @@ pub struct Running {
 
 /// Starts a proxy. It serves as soon as a control plane has sent a configuration.
 pub fn start(config: Config) -> Result<Running, StartError> {
-    let endpoints = config
-        .control_planes
-        .iter()
-        .map(|text| match text.trim().parse::<Uri>() {
-            Ok(uri) if uri.host().is_some() && uri.scheme().is_some() => Ok(uri),
-            _ => Err(StartError::ControlPlane(text.clone())),
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let endpoints = endpoints(&config)?;
     let (status, watched) = watch::channel(DiscoveryStatus::starting());
     let running = assemble(&config, watched)?;
     let discovery = DiscoveryConfig {
@@ -96,6 +107,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
             instance_id: format!("{:016x}", rand::random::<u64>()),
             build: env!("CARGO_PKG_VERSION").to_owned(),
         },
+        draining: running.draining.subscribe(),
     };
     tracing::info!(
         node = config.node_id,
@@ -112,6 +124,15 @@ pub fn start(config: Config) -> Result<Running, StartError> {
     Ok(running)
 }
 
+fn endpoints(config: &Config) -> Result<Vec<Uri>, StartError> {
+    let urls = config.control_planes.iter();
+    urls.map(|text| match text.trim().parse::<Uri>() {
+        Ok(uri) if uri.host().is_some() && uri.scheme().is_some() => Ok(uri),
+        _ => Err(StartError::ControlPlane(text.clone())),
+    })
+    .collect()
+}
+
 /// Everything but discovery.
 fn assemble(
     config: &Config,
@@ -123,11 +144,12 @@ fn assemble(
         .enable_all()
         .build()
         .map_err(StartError::Threads)?;
-    let table = Arc::new(ArcSwap::from_pointee(RouteTable::empty()));
+    let control_planes = discovery::control_planes(&endpoints(config)?);
+    let table = RouteTable::with_control_planes(control_planes);
+    let table = Arc::new(ArcSwap::from_pointee(table));
     let count = config.workers.max(1);
     let blueprint = Blueprint {
         table: Arc::clone(&table),
-        tls: proxy::tls_connector(),
         host_name: config::host_name_header(),
         timeouts: config.timeouts,
         access_log: config.access_log,
@@ -143,12 +165,13 @@ fn assemble(
         .collect();
     let (draining, watched) = watch::channel(false);
     let process = Arc::new(Process {
-        table,
+        table: Arc::clone(&table),
         listeners: Arc::new(WorkerListeners::new(config.bind_address, commands)),
         workers,
-        status,
+        status: status.clone(),
         draining: watched,
     });
+    runtime.spawn(probe::run(table, status));
     if let Some(address) = &config.admin_address {
         let entered = runtime.enter();
         let listener = admin::listen(address).map_err(|source| StartError::Admin {

@@ -18,6 +18,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Drains the process; returns when nothing is open or the time is over.
 pub(crate) async fn drain(process: &Process, timing: Drain) {
+    let timing = agreed(process, timing);
     let deadline = Instant::now() + timing.timeout;
     tracing::info!(connections = process.open_connections(), "draining");
     process.tell_workers(|| Command::Drain);
@@ -29,6 +30,25 @@ pub(crate) async fn drain(process: &Process, timing: Drain) {
         empty_by(process, deadline).await;
     }
     tracing::info!(connections = process.open_connections(), "drained");
+}
+
+/// As the entry points want it; the most patient one counts. What they do not say is as
+/// the process was told.
+fn agreed(process: &Process, told: Drain) -> Drain {
+    let table = process.table.load();
+    let terms = || table.entry_points().map(|entry_point| entry_point.terms());
+    let accept = terms().map(|terms| terms.accept_grace.unwrap_or(told.accept));
+    let accept = accept.max().unwrap_or(told.accept);
+    let ends = terms().map(|terms| match (terms.accept_grace, terms.grace) {
+        (_, Some(grace)) => accept + grace,
+        (Some(_), None) => accept + told.timeout.saturating_sub(told.accept),
+        (None, None) => told.timeout,
+    });
+    Drain {
+        accept,
+        idle: told.idle,
+        timeout: ends.max().unwrap_or(told.timeout),
+    }
 }
 
 /// Waits until no connection is open; false if that is not so by `deadline`.

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, Cache};
 use http::HeaderValue;
@@ -18,12 +18,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use tokio_rustls::TlsConnector;
 
 use crate::balance::ServerKey;
 use crate::config::Timeouts;
 use crate::counter::Counters;
-use crate::proxy::{self, CoarseClock, Limits, Patience, Phase, Pool, Verdict};
+use crate::proxy::{self, Burden, CoarseClock, Limits, Patience, Phase, Pool, Verdict};
 use crate::routing::RouteTable;
 
 /// How often a worker looks at its connections.
@@ -50,7 +49,6 @@ pub(crate) enum Command {
 #[derive(Clone)]
 pub(crate) struct Blueprint {
     pub(crate) table: Arc<ArcSwap<RouteTable>>,
-    pub(crate) tls: TlsConnector,
     pub(crate) host_name: HeaderValue,
     pub(crate) timeouts: Timeouts,
     pub(crate) access_log: bool,
@@ -68,10 +66,12 @@ pub(crate) struct WorkerHandle {
 pub(crate) struct Worker {
     table: RefCell<Cache<Arc<ArcSwap<RouteTable>>, Arc<RouteTable>>>,
     pub(crate) pool: Rc<Pool>,
-    pub(crate) tls: TlsConnector,
+    pub(crate) copies: Burden,
     pub(crate) host_name: HeaderValue,
     pub(crate) clock: CoarseClock,
-    limits: Limits,
+    /// For `Date`, by the last sweep.
+    date: RefCell<HeaderValue>,
+    pub(crate) limits: Limits,
     pub(crate) access_log: bool,
     max_connections: usize,
     pub(crate) draining: Cell<bool>,
@@ -119,9 +119,10 @@ impl Worker {
         Self {
             table: RefCell::new(Cache::new(blueprint.table)),
             pool: Rc::new(Pool::new(clock.clone())),
-            tls: blueprint.tls,
+            copies: Burden::default(),
             host_name: blueprint.host_name,
             clock,
+            date: RefCell::new(date_now()),
             limits: Limits::new(&blueprint.timeouts),
             access_log: blueprint.access_log,
             max_connections: blueprint.max_connections,
@@ -136,6 +137,11 @@ impl Worker {
     /// Reads the table in force.
     pub(crate) fn with_table<T>(&self, read: impl FnOnce(&RouteTable) -> T) -> T {
         read(self.table.borrow_mut().load())
+    }
+
+    /// The date for responses, to the second.
+    pub(crate) fn with_date(&self, write: impl FnOnce(&HeaderValue)) {
+        write(&self.date.borrow());
     }
 
     /// Puts a connection on the list.
@@ -184,6 +190,7 @@ impl Worker {
                 _ = sweep.tick() => {
                     let seconds = started.elapsed().as_secs();
                     self.clock.set(u32::try_from(seconds).unwrap_or(u32::MAX));
+                    self.date.replace(date_now());
                     self.sweep(&mut live);
                 }
             }
@@ -239,6 +246,11 @@ impl Worker {
             patience.order(verdict(patience));
         }
     }
+}
+
+fn date_now() -> HeaderValue {
+    HeaderValue::from_str(&httpdate::fmt_http_date(SystemTime::now()))
+        .unwrap_or_else(|_| HeaderValue::from_static("Thu, 01 Jan 1970 00:00:00 GMT"))
 }
 
 impl Drop for Registration {

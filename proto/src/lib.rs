@@ -37,6 +37,10 @@ pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// Sets above this encoded size, in bytes, travel compressed.
 pub const COMPRESS_ABOVE_BYTES: usize = 256 * 1024;
 
+/// Below this path a control plane serves to proxies what `api@internal` shows. What
+/// a client asks for is put behind it, so that no client reaches a gRPC service.
+pub const INTERNAL_PATH: &str = "/fairway.internal.v1";
+
 /// HTTP/2 keep-alive on both ends: a ping after this much silence …
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 

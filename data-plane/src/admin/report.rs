@@ -45,6 +45,16 @@ pub(super) fn metrics(process: &Process) -> String {
         "counter",
         sum(|c| c.retries.load(Relaxed)),
     );
+    line(
+        "fairway_mirrored_requests_total",
+        "counter",
+        sum(|c| c.copies.load(Relaxed)),
+    );
+    line(
+        "fairway_mirrored_requests_left_out_total",
+        "counter",
+        sum(|c| c.copies_left_out.load(Relaxed)),
+    );
     line("fairway_ready", "gauge", u64::from(process.is_ready()));
     line(
         "fairway_control_plane_connected",

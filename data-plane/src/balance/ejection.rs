@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Standing;
+
 /// After the first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// However often it fails.
@@ -26,17 +28,6 @@ pub(super) struct Ejection {
     /// In a row.
     failures: AtomicU32,
     probing: AtomicBool,
-}
-
-/// A server's place, as far as its connects decide it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Takes its turns.
-    InRotation,
-    /// Passed over for this long.
-    Ejected(Duration),
-    /// The next request probes it.
-    Probe,
 }
 
 impl Ejection {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand::Rng as _;
 
 const FIRST_CEILING: Duration = Duration::from_millis(100);
-const LAST_CEILING: Duration = Duration::from_secs(15);
+pub(super) const LAST_CEILING: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]
 pub(super) struct Backoff {

@@ -62,6 +62,11 @@ impl Mirror {
         self.resources.contains_key(&(kind.into(), name.to_owned()))
     }
 
+    /// The resource of this name, whatever became of it.
+    pub(crate) fn find(&self, kind: ResourceKind, name: &str) -> Option<&Arc<Resource>> {
+        self.resources.get(&(kind.into(), name.to_owned()))
+    }
+
     /// The resources of a kind, by name.
     pub(crate) fn of_kind(
         &self,

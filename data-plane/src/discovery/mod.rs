@@ -9,6 +9,7 @@
 mod backoff;
 mod mirror;
 mod replica;
+mod report;
 mod session;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use fairway_proto::discovery::v1::Node;
+use fairway_proto::discovery::v1::{Node, Scheme, Server};
 use futures_util::future::BoxFuture;
 use http::Uri;
 use rand::seq::SliceRandom as _;
@@ -36,6 +37,25 @@ pub(crate) struct DiscoveryConfig {
     pub(crate) endpoints: Vec<Uri>,
     /// This process.
     pub(crate) node: Node,
+    /// It is being stopped.
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+/// The control planes as servers of `api@internal`.
+pub(crate) fn control_planes(endpoints: &[Uri]) -> Arc<[Server]> {
+    let servers = endpoints.iter().filter_map(|endpoint| {
+        let port = endpoint.port_u16().unwrap_or(80);
+        Some(Server {
+            id: "control plane".to_owned(),
+            // On the port of the gRPC services there is nothing but HTTP/2.
+            scheme: Scheme::H2c.into(),
+            address: format!("{}:{port}", endpoint.host()?),
+            weight: 1,
+            container: "control plane".to_owned(),
+            ..Server::default()
+        })
+    });
+    servers.collect()
 }
 
 /// Opens and closes listeners as a table says.
@@ -83,8 +103,9 @@ pub(crate) async fn run(
     let DiscoveryConfig {
         mut endpoints,
         node,
+        draining,
     } = config;
-    let mut replica = Replica::new(table, listeners, status);
+    let mut replica = Replica::new(table, listeners, status, draining);
     let mut backoff = Backoff::default();
     loop {
         endpoints.shuffle(&mut rand::rng());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::{
@@ -13,15 +14,22 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
+use super::backoff::LAST_CEILING;
 use super::{DiscoveryStatus, Listeners, Mirror};
+use crate::middleware::Part;
 use crate::routing::{self, RouteTable};
 use crate::{config, proxy};
+
+/// Until a larger share is believed: by then every proxy has tried to come back.
+const SHARE_GRACE: Duration = LAST_CEILING;
 
 /// The mirror, the table made of it, and who has to know.
 pub(super) struct Replica {
     mirror: Mirror,
     /// Of the last build.
     rejections: Vec<Rejection>,
+    /// A larger share than the one in force, and from when on it is.
+    larger_share: Option<(Part, Instant)>,
     /// Where the entry points listen, by name.
     bound: BTreeMap<String, String>,
     /// As the request path writes it in `X-Forwarded-Server`.
@@ -29,6 +37,7 @@ pub(super) struct Replica {
     table: Arc<ArcSwap<RouteTable>>,
     listeners: Arc<dyn Listeners>,
     status: watch::Sender<DiscoveryStatus>,
+    draining: watch::Receiver<bool>,
 }
 
 impl Replica {
@@ -36,15 +45,18 @@ impl Replica {
         table: Arc<ArcSwap<RouteTable>>,
         listeners: Arc<dyn Listeners>,
         status: watch::Sender<DiscoveryStatus>,
+        draining: watch::Receiver<bool>,
     ) -> Self {
         Self {
             mirror: Mirror::default(),
             rejections: Vec::new(),
+            larger_share: None,
             bound: BTreeMap::new(),
             host_name: config::host_name_header(),
             table,
             listeners,
             status,
+            draining,
         }
     }
 
@@ -92,14 +104,57 @@ impl Replica {
     pub(super) async fn explain(&self, question: Question) -> Explanation {
         let request = question.request.unwrap_or_default();
         let table = self.table.load_full();
+        let own = proxy::Own {
+            bound: &self.bound,
+            server: &self.host_name,
+            draining: *self.draining.borrow(),
+        };
         Explanation {
             id: question.id,
-            ..proxy::explain(&table, &self.bound, &self.host_name, &request).await
+            ..proxy::explain(&table, own, &request).await
         }
     }
 
-    /// The stream ended. What is served stays.
-    pub(super) fn disconnected(&self) {
+    /// What is in force.
+    pub(super) fn table(&self) -> Arc<RouteTable> {
+        self.table.load_full()
+    }
+
+    /// A stream is open. Until the control plane says otherwise this proxy is the only
+    /// one that it knows.
+    pub(super) fn connected(&mut self) {
+        self.take_share(Part::ALONE);
+    }
+
+    /// How much of what all proxies share is this one's. Less at once; more only after
+    /// a while: the others may just be on their way to a control plane that is new.
+    pub(super) fn take_share(&mut self, part: Part) {
+        let table = self.table.load();
+        let in_force = table.share().part();
+        if part.proxies >= in_force.proxies {
+            table.share().set(part);
+            self.larger_share = None;
+        } else {
+            let since = self.larger_share.filter(|(known, _)| *known == part);
+            let from = since.map_or_else(|| Instant::now() + SHARE_GRACE, |(_, from)| from);
+            self.larger_share = Some((part, from));
+        }
+        debug!(proxies = part.proxies, place = part.place, "share");
+    }
+
+    /// Returns when a larger share comes into force; never if there is none.
+    pub(super) async fn grow(&mut self) {
+        let Some((part, from)) = self.larger_share else {
+            return std::future::pending().await;
+        };
+        tokio::time::sleep_until(from).await;
+        self.table.load().share().set(part);
+        self.larger_share = None;
+    }
+
+    /// The stream ended. What is served stays, the share too.
+    pub(super) fn disconnected(&mut self) {
+        self.larger_share = None;
         self.report(false);
     }
 
@@ -167,6 +222,9 @@ fn warn_of(rejection: &Rejection) {
         ResourceKind::Router => warn!(router = id.name, error, "router is rejected"),
         ResourceKind::Middleware => warn!(middleware = id.name, error, "middleware is rejected"),
         ResourceKind::Service => warn!(service = id.name, error, "service is rejected"),
+        ResourceKind::ServersTransport => {
+            warn!(name = id.name, error, "servers transport is rejected");
+        }
         ResourceKind::Unspecified => warn!(name = id.name, error, "resource is rejected"),
     }
 }

@@ -1,7 +1,9 @@
 //! One stream to one control plane, from `Hello` to its end.
 //!
 //! The control plane has one update in flight: each is applied and acknowledged before
-//! the next is read. Questions between updates are answered from the table in force.
+//! the next is read. Questions between updates are answered from the table in force;
+//! what this proxy's share is comes at any time. Once a second at most it is told which
+//! servers are not well.
 //! A stream never ends well; how it ended is for the log.
 
 use std::convert::Infallible;
@@ -14,7 +16,7 @@ use fairway_proto::discovery::v1::{ClientMessage, Hello, Node, ServerMessage, Up
 use fairway_proto::{KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_MESSAGE_BYTES};
 use http::Uri;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Endpoint;
@@ -23,12 +25,16 @@ use tracing::{debug, info};
 
 use super::backoff::Backoff;
 use super::replica::Replica;
+use super::report::Reporter;
+use crate::middleware::Part;
 
 /// To resolve the name and connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// To be accepted as a stream. The first update may take longer: the control plane
 /// waits until it knows the world.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Between two reports of the health of servers.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How a stream ended.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +73,21 @@ pub(super) async fn run(
         .await
         .map_err(|_| SessionError::OpenTimeout)??;
     info!(control_plane = %control_plane, "connected to the control plane");
+    let mut reporter = Reporter::default();
+    let mut report = interval(REPORT_INTERVAL);
+    report.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    replica.connected();
     loop {
-        let message = said.message().await.map_err(SessionError::Stream)?;
+        let message = tokio::select! {
+            message = said.message() => message.map_err(SessionError::Stream)?,
+            () = replica.grow() => continue,
+            _ = report.tick() => {
+                if let Some(report) = reporter.report(&replica.table()) {
+                    send(&messages, Message::Health(report)).await?;
+                }
+                continue;
+            }
+        };
         match message.ok_or(SessionError::Closed)?.message {
             Some(Said::Update(update)) => {
                 check(&update, replica)?;
@@ -80,6 +99,10 @@ pub(super) async fn run(
                 let explanation = replica.explain(question).await;
                 send(&messages, Message::Explanation(explanation)).await?;
             }
+            Some(Said::Share(share)) => replica.take_share(Part {
+                proxies: share.proxies.max(1),
+                place: share.place,
+            }),
             // Of a newer control plane. Nothing that changes the table comes this way.
             None => debug!("the control plane said something that this proxy does not know"),
         }

@@ -130,7 +130,7 @@ impl Compress {
 
 impl Coding {
     /// As in `Content-Encoding`.
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Brotli => "br",

@@ -14,22 +14,38 @@
 //! request path, from what a [`Flow`] carries; remembering what stays true anyway
 //! (that a password fits) is no change. They ask no other server either: that is a
 //! [`Flow`] of its own, which the request path follows, and of which an explanation
-//! only says whom it would ask. What cannot be known before there is an answer is
+//! only says whom it would ask. What counts requests ([`Limit`]), or has the rest of the
+//! way inside of it ([`Around`]), foretells what it would do. What cannot be known before there is an answer is
 //! said by [`Middleware::removes`] and [`Middleware::depends_on_answer`].
 
 mod add_prefix;
 mod basic_auth;
+mod buffering;
+mod circuit_breaker;
 mod compress;
 mod content_type;
+mod digest_auth;
 mod encoded_characters;
+mod errors;
+mod expression;
 mod forward_auth;
+mod grpc_web;
 mod headers;
+mod in_flight_req;
 mod ip_allow_list;
 mod ip_strategy;
+mod pass_tls_client_cert;
+mod period;
+mod rate_limit;
 mod redirect_regex;
 mod redirect_scheme;
 mod replace_path;
 mod replace_path_regex;
+mod retry;
+mod share;
+mod source_criterion;
+mod sources;
+mod status;
 mod strip_prefix;
 mod strip_prefix_regex;
 
@@ -46,20 +62,33 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use self::add_prefix::AddPrefix;
 use self::basic_auth::BasicAuth;
+pub(crate) use self::buffering::Buffering;
+pub(crate) use self::circuit_breaker::CircuitBreaker;
 pub(crate) use self::compress::{Coding, Compress, mark_as_varying, relabel, takes_no_gzip};
 use self::content_type::ContentType;
 pub(crate) use self::content_type::detect;
+use self::digest_auth::DigestAuth;
 use self::encoded_characters::EncodedCharacters;
+pub(crate) use self::errors::Errors;
 pub(crate) use self::forward_auth::{ForwardAuth, Permission, TIME_LIMIT};
+pub(crate) use self::grpc_web::Dialect;
+use self::grpc_web::GrpcWeb;
 use self::headers::{Asked, Headers};
+pub(crate) use self::in_flight_req::Hold;
+use self::in_flight_req::InFlightReq;
 use self::ip_allow_list::IpAllowList;
+use self::pass_tls_client_cert::PassTlsClientCert;
+use self::rate_limit::RateLimit;
 use self::redirect_regex::RedirectRegex;
 use self::redirect_scheme::RedirectScheme;
 use self::replace_path::ReplacePath;
 use self::replace_path_regex::ReplacePathRegex;
+pub(crate) use self::retry::Retry;
+pub(crate) use self::share::{Part, Share};
+use self::sources::SourceKey;
 use self::strip_prefix::StripPrefix;
 use self::strip_prefix_regex::StripPrefixRegex;
-use crate::balance::{Server, ServerError, Service};
+use crate::balance::{LoadBalancer, Server, ServerError, Service};
 use crate::proxy::head::{Head, PathError};
 use crate::routing::network::NetworkError;
 use crate::routing::regexp::RegexpError;
@@ -69,6 +98,8 @@ use crate::routing::regexp::RegexpError;
 pub(crate) struct Middleware {
     name: String,
     kind: Kind,
+    /// What it is an instance of, if it is one router's own.
+    definition: Option<Arc<Middleware>>,
 }
 
 #[derive(Debug)]
@@ -85,8 +116,17 @@ enum Kind {
     IpAllowList(IpAllowList),
     EncodedCharacters(EncodedCharacters),
     BasicAuth(BasicAuth),
+    DigestAuth(DigestAuth),
     Compress(Compress),
     ForwardAuth(Arc<ForwardAuth>),
+    PassTlsClientCert(PassTlsClientCert),
+    GrpcWeb(GrpcWeb),
+    RateLimit(Arc<RateLimit>),
+    InFlightReq(Arc<InFlightReq>),
+    Errors(Arc<Errors>),
+    Buffering(Arc<Buffering>),
+    CircuitBreaker(Arc<CircuitBreaker>),
+    Retry(Arc<Retry>),
 }
 
 /// How a request goes on after a middleware.
@@ -100,8 +140,30 @@ pub(crate) enum Flow {
     Wait(Decision),
     /// As another server says.
     Ask(Arc<ForwardAuth>),
+    /// If there is room.
+    Enter(Limit),
+    /// The rest of the way is inside of this middleware.
+    Around(Around),
     /// Nowhere: this is the answer. The middlewares before this one still see it.
     Respond(Answer),
+}
+
+/// A limit that a request has come to, and the source it counts for. Entering changes
+/// what the next request of that source meets.
+#[derive(Debug)]
+pub(crate) enum Limit {
+    Rate(Arc<RateLimit>, SourceKey),
+    InFlight(Arc<InFlightReq>, SourceKey),
+}
+
+/// A middleware with the rest of the way inside of it: it sees the answer before those
+/// that come before it, and may have others in its place, or go the way again.
+#[derive(Debug)]
+pub(crate) enum Around {
+    Errors(Arc<Errors>),
+    Buffering(Arc<Buffering>),
+    CircuitBreaker(Arc<CircuitBreaker>),
+    Retry(Arc<Retry>),
 }
 
 /// What a middleware keeps of a request until its answer passes.
@@ -112,6 +174,8 @@ pub(crate) enum Recall {
     Compress(Option<Coding>),
     /// `Set-Cookie` lines for the client, by the name of the cookie.
     Cookies(Vec<(String, HeaderValue)>),
+    /// How the client speaks gRPC-Web.
+    GrpcWeb(Dialect),
 }
 
 /// A question that takes time: go on, or answer with this. Asks no other server, and
@@ -123,7 +187,8 @@ pub(crate) struct Decision(Pin<Box<dyn Future<Output = Result<(), Answer>> + Sen
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// Stable reason code: `redirect`, `bad_redirect`, `preflight`, `bad_host`,
-    /// `ip_refused`, `encoded_character`, `unauthorized`, `auth_busy`, `unclean_path`, `bad_request`, `internal`.
+    /// `ip_refused`, `rate_limited`, `too_many_in_flight`, `circuit_open`,
+    /// `body_too_large`, `answer_too_large`, `encoded_character`, `unauthorized`, `auth_busy`, `unclean_path`, `bad_request`, `internal`.
     pub(crate) reason: &'static str,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -163,6 +228,12 @@ pub(crate) enum MiddlewareError {
     Subnet(u32),
     #[error("`rejectStatusCode`: {0} is not the status of an answer")]
     Status(u32),
+    #[error("{0} is not the status of an answer, or not the first of a range")]
+    Code(u32),
+    #[error("`query`: `{0}` is not the path of a page")]
+    Query(String),
+    #[error("the expression has a part that this proxy does not know")]
+    Expression,
     #[error("`{0}` is not the name of a header")]
     HeaderName(String),
     #[error("the value of the header `{name}` has characters that may not stand in one")]
@@ -174,7 +245,8 @@ impl Middleware {
     pub(crate) fn build(
         name: &str,
         spec: &wire::Middleware,
-        enlist: impl FnMut(&wire::Server) -> Result<Arc<Server>, ServerError>,
+        share: &Arc<Share>,
+        enlist: impl FnMut(&wire::Server, &wire::Service) -> Result<Arc<Server>, ServerError>,
     ) -> Result<Self, MiddlewareError> {
         use wire::middleware::Kind as Wire;
 
@@ -190,10 +262,23 @@ impl Middleware {
             Wire::ContentType(spec) => Kind::ContentType(ContentType::build(spec)),
             Wire::IpAllowList(spec) => Kind::IpAllowList(IpAllowList::build(spec)?),
             Wire::BasicAuth(spec) => Kind::BasicAuth(BasicAuth::build(spec)?),
+            Wire::DigestAuth(spec) => Kind::DigestAuth(DigestAuth::build(spec)?),
             Wire::Compress(spec) => Kind::Compress(Compress::build(spec)?),
+            Wire::PassTlsClientCert(_) => Kind::PassTlsClientCert(PassTlsClientCert),
+            Wire::GrpcWeb(spec) => Kind::GrpcWeb(GrpcWeb::build(spec)),
             Wire::ForwardAuth(spec) => {
                 Kind::ForwardAuth(Arc::new(ForwardAuth::build(name, spec, enlist)?))
             }
+            Wire::RateLimit(spec) => Kind::RateLimit(Arc::new(RateLimit::build(spec, share)?)),
+            Wire::InFlightReq(spec) => {
+                Kind::InFlightReq(Arc::new(InFlightReq::build(spec, share)?))
+            }
+            Wire::Errors(spec) => Kind::Errors(Arc::new(Errors::build(spec)?)),
+            Wire::Buffering(spec) => Kind::Buffering(Arc::new(Buffering::build(spec)?)),
+            Wire::CircuitBreaker(spec) => {
+                Kind::CircuitBreaker(Arc::new(CircuitBreaker::build(spec)?))
+            }
+            Wire::Retry(spec) => Kind::Retry(Arc::new(Retry::build(spec)?)),
             Wire::EncodedCharacters(spec) => {
                 Kind::EncodedCharacters(EncodedCharacters::build(spec))
             }
@@ -201,6 +286,40 @@ impl Middleware {
         Ok(Self {
             name: name.to_owned(),
             kind,
+            definition: None,
+        })
+    }
+
+    /// The middleware as one router uses it. Most kinds are the same for all. Those that
+    /// count requests count each router's own, and those that name a service have to find
+    /// it: the router's instance is taken out of `known`, those that it had, if
+    /// definition and service have stayed, and else begins anew.
+    pub(crate) fn for_router<E>(
+        self: &Arc<Self>,
+        known: &mut Vec<Arc<Self>>,
+        find: impl FnOnce(&str) -> Result<Arc<Service>, E>,
+    ) -> Result<Arc<Self>, E> {
+        let kind = match &self.kind {
+            Kind::RateLimit(limit) => Kind::RateLimit(Arc::new(limit.instance())),
+            Kind::InFlightReq(limit) => Kind::InFlightReq(Arc::new(limit.instance())),
+            Kind::CircuitBreaker(breaker) => Kind::CircuitBreaker(Arc::new(breaker.instance())),
+            Kind::Errors(errors) => {
+                let service = find(errors.service_name())?;
+                Kind::Errors(Arc::new(errors.with(service)))
+            }
+            _ => return Ok(Arc::clone(self)),
+        };
+        let place = known.iter().position(|it| {
+            let definition = it.definition.as_ref();
+            definition.is_some_and(|it| Arc::ptr_eq(it, self)) && it.kind.has_service_of(&kind)
+        });
+        Ok(match place {
+            Some(place) => known.swap_remove(place),
+            None => Arc::new(Self {
+                name: self.name.clone(),
+                kind,
+                definition: Some(Arc::clone(self)),
+            }),
         })
     }
 
@@ -224,8 +343,27 @@ impl Middleware {
             Kind::IpAllowList(ip_allow_list) => ip_allow_list.on_request(head),
             Kind::EncodedCharacters(encoded) => encoded.on_request(head),
             Kind::BasicAuth(basic_auth) => basic_auth.on_request(head),
+            Kind::DigestAuth(digest_auth) => digest_auth.on_request(head),
             Kind::Compress(compress) => compress.on_request(head),
+            Kind::PassTlsClientCert(pass) => pass.on_request(head),
+            Kind::GrpcWeb(grpc_web) => grpc_web.on_request(head),
             Kind::ForwardAuth(forward_auth) => Flow::Ask(Arc::clone(forward_auth)),
+            Kind::RateLimit(limit) => match limit.source(head) {
+                Some(source) => Flow::Enter(Limit::Rate(Arc::clone(limit), source)),
+                None => Flow::Continue,
+            },
+            Kind::InFlightReq(limit) => {
+                Flow::Enter(Limit::InFlight(Arc::clone(limit), limit.source(head)))
+            }
+            Kind::Errors(errors) => Flow::Around(Around::Errors(Arc::clone(errors))),
+            Kind::Buffering(buffering) => match buffering.refusal(head) {
+                Some(answer) => Flow::Respond(answer),
+                None => Flow::Around(Around::Buffering(Arc::clone(buffering))),
+            },
+            Kind::CircuitBreaker(breaker) => {
+                Flow::Around(Around::CircuitBreaker(Arc::clone(breaker)))
+            }
+            Kind::Retry(retry) => Flow::Around(Around::Retry(Arc::clone(retry))),
         }
     }
 
@@ -238,6 +376,9 @@ impl Middleware {
             }
             (Kind::ForwardAuth(_), Some(Recall::Cookies(cookies))) => {
                 forward_auth::replace_cookies(&mut response.headers, cookies);
+            }
+            (Kind::GrpcWeb(_), Some(Recall::GrpcWeb(dialect))) => {
+                GrpcWeb::on_response(&dialect, response);
             }
             (Kind::Headers(headers), None) => {
                 headers.on_response(&Asked::default(), &mut response.headers);
@@ -257,14 +398,26 @@ impl Middleware {
 
     /// What it does to some answers after [`Middleware::on_response`], in a sentence
     /// for explanations, which have no answer to look at.
-    pub(crate) fn depends_on_answer(&self) -> Option<&'static str> {
-        match &self.kind {
-            Kind::ContentType(content_type) if content_type.is_on() => {
-                Some("names the media type of an answer that does not")
+    pub(crate) fn depends_on_answer(&self, recall: Option<&Recall>) -> Option<String> {
+        let effect = match (&self.kind, recall) {
+            (Kind::ContentType(content_type), _) if content_type.is_on() => {
+                "names the media type of an answer that does not"
             }
-            Kind::Compress(_) => Some("compresses the answer if both it and the client allow"),
-            _ => None,
-        }
+            (Kind::Compress(_), Some(Recall::Compress(Some(coding)))) => {
+                let name = coding.name();
+                let effect = format!("compresses the answer with {name} if it allows that");
+                return Some(match coding {
+                    Coding::Gzip => effect + ", after naming its media type if it does not",
+                    Coding::Brotli | Coding::Zstd => effect,
+                });
+            }
+            (Kind::Compress(_), Some(_)) => {
+                "leaves the answer as it is: the client takes none of the encodings"
+            }
+            (Kind::Compress(_), None) => "leaves the answer to such a request as it is",
+            _ => return None,
+        };
+        Some(effect.to_owned())
     }
 
     /// How the answer to a request that left this is compressed, if it may be.
@@ -278,10 +431,19 @@ impl Middleware {
         }
     }
 
-    /// The service of servers that the middleware asks.
-    pub(crate) fn service(&self) -> Option<&Service> {
+    /// The servers that the middleware asks.
+    pub(crate) fn service(&self) -> Option<&LoadBalancer> {
         match &self.kind {
             Kind::ForwardAuth(forward_auth) => Some(forward_auth.service()),
+            _ => None,
+        }
+    }
+
+    /// The status that the client gets, with the service whose page comes with it, if
+    /// an answer with this one is replaced.
+    pub(crate) fn replaces(&self, status: StatusCode) -> Option<(StatusCode, &str)> {
+        match &self.kind {
+            Kind::Errors(errors) => Some((errors.replaces(status)?, errors.service_name())),
             _ => None,
         }
     }
@@ -289,6 +451,50 @@ impl Middleware {
     /// An answer without `Content-Type` gets the one its first bytes look like.
     pub(crate) fn detects_content_type(&self) -> bool {
         matches!(&self.kind, Kind::ContentType(content_type) if content_type.is_on())
+    }
+}
+
+impl Limit {
+    /// Lets the request in, now or a little later. Some need to be told when it is over.
+    pub(crate) async fn enter(self) -> Result<Option<Hold>, Answer> {
+        match self {
+            Self::Rate(limit, source) => limit.take(source).await.map(|()| None),
+            Self::InFlight(limit, source) => limit.enter(source).map(Some).map_err(|it| *it),
+        }
+    }
+
+    /// What [`Limit::enter`] would do now, and its answer if it is no. Changes
+    /// nothing.
+    pub(crate) fn foretell(&self) -> (String, Option<Answer>) {
+        match self {
+            Self::Rate(limit, source) => limit.foretell(*source),
+            Self::InFlight(limit, source) => limit.foretell(*source),
+        }
+    }
+}
+
+impl Kind {
+    /// Both name the same service, or none.
+    fn has_service_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Errors(one), Self::Errors(other)) => match (one.service(), other.service()) {
+                (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+                _ => false,
+            },
+            _ => true,
+        }
+    }
+}
+
+impl Around {
+    /// What it does, and its answer if nothing gets inside. Changes nothing.
+    pub(crate) fn foretell(&self) -> (String, Option<Answer>) {
+        match self {
+            Self::Errors(errors) => (errors.described(), None),
+            Self::Buffering(buffering) => (buffering.described(), None),
+            Self::CircuitBreaker(breaker) => breaker.foretell(),
+            Self::Retry(retry) => (retry.described(), None),
+        }
     }
 }
 
@@ -317,6 +523,27 @@ impl Answer {
     /// server it could mean another.
     fn unclean_path() -> Self {
         Self::text(StatusCode::BAD_REQUEST, "unclean_path", "Bad Request\n")
+    }
+
+    /// Of `ping@internal`.
+    pub(crate) fn ping() -> Self {
+        Self::text(StatusCode::OK, "ping", "OK")
+    }
+
+    /// Of `ping@internal` on a proxy that is being stopped.
+    pub(crate) fn ping_draining() -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::text(status, "ping_draining", "Service Unavailable")
+    }
+
+    /// Of `noop@internal`: nobody was to get here.
+    pub(crate) fn noop() -> Self {
+        Self {
+            status: StatusCode::IM_A_TEAPOT,
+            reason: "noop",
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
     }
 
     fn text(status: StatusCode, reason: &'static str, body: &'static str) -> Self {
@@ -359,7 +586,7 @@ mod tests {
                 runtime.build().unwrap().block_on(decision).err()
             }
             Flow::Respond(answer) => Some(answer),
-            Flow::Ask(_) => panic!("nobody to ask"),
+            Flow::Ask(_) | Flow::Enter(_) | Flow::Around(_) => panic!("this is the request path's"),
         }
     }
 
@@ -369,8 +596,8 @@ mod tests {
 
     fn build_from(spec: &wire::Middleware) -> Result<Middleware, MiddlewareError> {
         let mut roster = Roster::default();
-        Middleware::build("m@docker", spec, |server| {
-            roster.enlist(server, &Roster::default())
+        Middleware::build("m@docker", spec, &Arc::default(), |server, of| {
+            roster.enlist(server, of, &Arc::default(), &Roster::default())
         })
     }
 

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use fairway_proto::INTERNAL_PATH;
 use http::HeaderValue;
 use http::request::Parts;
 
@@ -14,8 +15,9 @@ use super::error::ProxyError;
 use super::gate::{self, Admission};
 use super::head::{Head, normalise_path, routing_host};
 use super::headers::{self, Hop};
-use crate::middleware::{Answer, Flow, ForwardAuth, Middleware, Recall};
-use crate::routing::{EntryPoint, Route};
+use crate::balance::{Internal, LoadBalancer};
+use crate::middleware::{Answer, Around, Flow, ForwardAuth, Hold, Limit, Middleware, Recall};
+use crate::routing::{EntryPoint, Intake, Route};
 
 /// A request that passed the gate.
 pub(crate) struct Arrival {
@@ -27,29 +29,32 @@ pub(crate) struct Arrival {
     pub(crate) expects_continue: bool,
 }
 
-/// Gate and normal form. `None` for a question about the proxy itself.
+/// Gate and normal form, as the entry point wants them. `None` for a question about
+/// the proxy itself.
 pub(crate) fn admit(
     mut parts: Parts,
     fragment: bool,
     has_body: bool,
     peer: IpAddr,
     secure: bool,
+    intake: &Intake,
 ) -> Result<Option<Arrival>, ProxyError> {
     let Admission::Route {
         host,
         expects_continue,
-    } = gate::admit(&mut parts, fragment)?
+    } = gate::admit(&mut parts, fragment, intake.underscores)?
     else {
         return Ok(None);
     };
     let upgrade =
         headers::requested_upgrade(&parts.method, parts.version, &parts.headers, has_body);
-    let path = normalise_path(parts.uri.path())
+    let separator = if intake.encode_semicolons { "%3B" } else { "&" };
+    let path = normalise_path(parts.uri.path(), &intake.paths)
         .map_err(ProxyError::Path)?
         .into_owned();
     let head = Head {
         path,
-        query: parts.uri.query().map(|query| query.replace(';', "&")),
+        query: parts.uri.query().map(|query| query.replace(';', separator)),
         host: host
             .as_ref()
             .and_then(|host| host.to_str().ok())
@@ -60,7 +65,7 @@ pub(crate) fn admit(
         peer,
         secure,
         host_header: None,
-        omit_forwarded_for: false,
+        omit_forwarded_for: intake.omit_forwarded_for,
     };
     Ok(Some(Arrival {
         head,
@@ -71,12 +76,21 @@ pub(crate) fn admit(
 }
 
 impl Arrival {
+    /// As a request of a stranger goes on, where nothing rewrites it.
+    #[cfg(any(fuzzing, test))]
+    pub(crate) fn into_head(mut self, hop: &Hop, intake: &Intake) -> Head {
+        let (host, upgrade) = (self.host.as_ref(), self.upgrade.as_ref());
+        headers::enter(&mut self.head.headers, hop, false, intake, host, upgrade);
+        self.head
+    }
+
     /// Ends the client's hop as its entry point says: after this, rules may look.
     pub(crate) fn enter(&mut self, entry_point: &EntryPoint, hop: &Hop) {
         headers::enter(
             &mut self.head.headers,
             hop,
             entry_point.trusted().is_trusted(self.head.peer),
+            entry_point.intake(),
             self.host.as_ref(),
             self.upgrade.as_ref(),
         );
@@ -95,6 +109,20 @@ pub(crate) fn guard_loop(route: &Route, head: &mut Head) -> Result<(), ProxyErro
     Ok(())
 }
 
+/// What becomes of a request behind its middlewares: the answer of a service that this
+/// proxy is itself, or nothing yet and `head` is as a server gets it.
+pub(crate) fn depart(service: &LoadBalancer, head: &mut Head, draining: bool) -> Option<Answer> {
+    match service.internal? {
+        Internal::Api => {
+            head.path.insert_str(0, INTERNAL_PATH);
+            None
+        }
+        Internal::Ping if draining => Some(Answer::ping_draining()),
+        Internal::Ping => Some(Answer::ping()),
+        Internal::Noop => Some(Answer::noop()),
+    }
+}
+
 /// How far a request came through its route's middlewares.
 #[derive(Default)]
 pub(crate) struct Passage {
@@ -104,31 +132,46 @@ pub(crate) struct Passage {
     pub(crate) recalls: Vec<(usize, Recall)>,
     /// The answer of the one after them, if it gave one.
     pub(crate) answer: Option<Answer>,
+    /// Of limits: dropped when the request is over.
+    pub(crate) holds: Vec<Hold>,
+}
+
+/// What is not done in passing, as others notice it.
+pub(crate) enum Pause {
+    /// Another server has a say.
+    Ask(Arc<ForwardAuth>),
+    /// The request counts.
+    Enter(Limit),
+    /// The rest of the way is inside.
+    Around(Around),
 }
 
 impl Passage {
-    /// The server that was asked has let the request pass.
-    pub(crate) fn go_on(&mut self, recall: Recall) {
-        self.recalls.push((self.passed, recall));
+    /// The middleware that made the request pause has let it pass.
+    pub(crate) fn go_on(&mut self, recall: impl Into<Option<Recall>>) {
+        let recall = recall.into();
+        self.recalls.extend(recall.map(|it| (self.passed, it)));
         self.passed += 1;
     }
 }
 
 /// The middlewares on the way in, from where `passage` has come to. `watch` sees what
-/// each of them made. Stops at one that asks another server, whose answer is for the
-/// caller to get: the request goes on only after [`Passage::go_on`].
+/// each of them made. Stops at one that does what others notice, which is for the
+/// caller to do: the request goes on only after [`Passage::go_on`].
 pub(crate) async fn inward<'r>(
     route: &'r Route,
     passage: &mut Passage,
     head: &mut Head,
     mut watch: impl FnMut(&'r Middleware, &Head, Option<&Answer>),
-) -> Option<Arc<ForwardAuth>> {
+) -> Option<Pause> {
     for middleware in route.middlewares.iter().skip(passage.passed) {
         match middleware.on_request(head) {
             Flow::Continue => {}
             Flow::Remember(recall) => passage.recalls.push((passage.passed, recall)),
             Flow::Wait(decision) => passage.answer = decision.await.err(),
-            Flow::Ask(forward_auth) => return Some(forward_auth),
+            Flow::Ask(forward_auth) => return Some(Pause::Ask(forward_auth)),
+            Flow::Enter(limit) => return Some(Pause::Enter(limit)),
+            Flow::Around(around) => return Some(Pause::Around(around)),
             Flow::Respond(answer) => passage.answer = Some(answer),
         }
         watch(middleware, head, passage.answer.as_ref());

@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, LOCATION};
 use http::response::Parts;
-use http::{HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
@@ -15,7 +15,8 @@ use super::connection::Client;
 use super::error::ProxyError;
 use super::head::Head;
 use super::server_body::ServerBody;
-use super::{Answer, Onward, Payload, forward, headers, is_plain_coding};
+use super::{Answer, Onward, Payload, forward, headers};
+use crate::balance::{Asking, Turn};
 use crate::middleware::{ForwardAuth, Permission, TIME_LIMIT};
 use crate::routing::Route;
 
@@ -41,12 +42,15 @@ pub(super) async fn ask(
     };
     let question = auth.question(head, &client.hop.peer, body.len());
     let body = whole(body);
-    let sent = forward::forward(&client.worker, auth.service(), question, body, false);
+    let headers = HeaderMap::new();
+    let asking = Asking {
+        client: client.peer,
+        headers: &headers,
+    };
+    let mut turn = Turn::new(auth.service(), asking);
+    let sent = forward::forward(&client.worker, &mut turn, question, body, false, None);
     let answer = match tokio::time::timeout(TIME_LIMIT, sent).await {
-        Ok(Ok((response, lease))) => {
-            let (parts, incoming) = response.into_parts();
-            take(auth, parts, ServerBody::new(incoming, lease)).await
-        }
+        Ok(Ok(reply)) => take(auth, reply.parts, reply.body).await,
         Ok(Err(error)) => Err(failed(auth, &error)),
         Err(_) => Err(failed(auth, &ProxyError::ResponseTimeout)),
     }?;
@@ -75,7 +79,7 @@ async fn read_body(
     let mut read = BytesMut::new();
     while let Some(frame) = onward.body.frame().await {
         let frame = frame.map_err(|error| {
-            let error = ProxyError::ClientReset(error);
+            let error = ProxyError::from_client(error);
             Box::new(Answer::from_error(client, Some(route), &error))
         })?;
         read.extend_from_slice(frame.data_ref().map(|it| &it[..]).unwrap_or_default());
@@ -95,7 +99,7 @@ async fn read_body(
 
 /// The answer as far as it has to be read before it means something.
 async fn take(auth: &ForwardAuth, mut parts: Parts, body: ServerBody) -> Result<Answer, Denied> {
-    if parts.status.is_informational() || !is_plain_coding(&parts) {
+    if parts.status.is_informational() {
         return Err(failed(auth, &ProxyError::UpstreamCoding));
     }
     headers::strip_response(&mut parts.headers, false);

@@ -6,10 +6,12 @@
 //! Invariants: a body that breaks off ends in an error, never in a clean end; a
 //! server's connection goes back to the pool only after a clean end; what has to
 //! happen when an exchange is over happens in [`Exchange`]'s drop, however it ends.
-//! Trailers of requests are not passed on: a server would take them for headers
-//! that this proxy has checked. Trailers of responses are.
+//! Trailers of requests pass without names that the proxy vouches for, and only to
+//! servers that cannot take them for headers: those that speak HTTP/2. Trailers of
+//! responses pass.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,14 +20,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::sync::Notify;
 
+use super::Holds;
 use super::access_log::Record;
+use super::client_socket::ClientSocket;
 use super::coding::EncodedBody;
+use super::connect::Leftover;
+use super::copies::Copies;
+use super::headers;
+use super::http2::StreamUpload;
 use super::patience::{Patience, Phase};
-use super::pool::Lease;
-use super::server_body::{ServerBody, longer};
+use super::replay::{Lent, Resumed};
+use super::server_body::ServerBody;
+use super::server_connection::UpstreamError;
+use crate::http1::{Framing, FramingError};
 
 /// How long a client that expects `100 Continue` waits for the server's.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -36,15 +45,41 @@ pub(crate) enum RequestBody {
     /// Read already.
     Whole(Bytes),
     Client(ClientBody),
+    /// Of an HTTP/2 stream. Boxed so that the others do not grow.
+    Http2(Box<StreamUpload>),
+    /// Comes back unless somebody begins to read it.
+    Lent(Box<Lent>),
+    /// The beginning was read already.
+    Resumed(Box<Resumed>),
 }
 
 /// The body of a client's request.
 pub(crate) struct ClientBody {
-    incoming: Incoming,
-    patience: Rc<Patience>,
-    /// Set while the client waits for leave to send. Not asking hyper for the
-    /// body is what keeps it from giving that leave.
-    hold: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    socket: Rc<ClientSocket>,
+    hold: Option<Hold>,
+    /// Gets what passes.
+    copies: Option<Rc<Copies>>,
+}
+
+/// The client waits for leave to send. Not asking for the body is what keeps the
+/// socket from giving that leave.
+struct Hold {
+    leave: Arc<Notify>,
+    given: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// Why a request's body ends before its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClientError {
+    /// The client broke off.
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    /// What it sent is no body.
+    #[error(transparent)]
+    Framing(#[from] FramingError),
+    /// It broke off its stream, or its connection.
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
 }
 
 /// What is sent to the client after the head.
@@ -58,7 +93,7 @@ pub(crate) struct ResponseBody {
 pub(crate) enum BodyError {
     /// The server broke off.
     #[error(transparent)]
-    Server(#[from] hyper::Error),
+    Server(#[from] UpstreamError),
     /// It cannot be compressed.
     #[error("cannot compress the body")]
     Coding(#[from] std::io::Error),
@@ -69,12 +104,8 @@ enum ResponseKind {
     Done,
     Own(Bytes),
     Encoded(Box<EncodedBody>),
-    Server {
-        /// Read before the head was sent.
-        first: Option<Frame<Bytes>>,
-        incoming: Incoming,
-        lease: Option<Lease>,
-    },
+    Server(ServerBody),
+    Switched(Option<Box<Leftover>>),
 }
 
 /// What ends when the response body does.
@@ -82,19 +113,22 @@ pub(crate) struct Exchange {
     patience: Rc<Patience>,
     record: Option<Box<Record>>,
     broken: bool,
+    holds: Option<Holds>,
 }
 
 impl RequestBody {
-    /// Takes the client's body; its end and its pauses are reported to `patience`.
-    pub(crate) fn new(incoming: Incoming, patience: &Rc<Patience>) -> Self {
-        if incoming.is_end_stream() {
+    /// The body that comes over `socket`; its end and its pauses are reported to
+    /// `patience`.
+    pub(crate) fn new(socket: &Rc<ClientSocket>, framing: Framing, patience: &Patience) -> Self {
+        socket.expect_body(framing);
+        if framing == Framing::Length(0) {
             return Self::Empty;
         }
         patience.body_begins();
         Self::Client(ClientBody {
-            incoming,
-            patience: Rc::clone(patience),
+            socket: Rc::clone(socket),
             hold: None,
+            copies: None,
         })
     }
 
@@ -102,12 +136,50 @@ impl RequestBody {
         matches!(self, Self::Empty)
     }
 
-    /// Holds the body back until `leave` is given, or for a second at most.
-    pub(crate) fn hold_until(&mut self, leave: Arc<Notify>) {
-        if let Self::Client(body) = self {
-            body.hold = Some(Box::pin(async move {
-                let _ = tokio::time::timeout(CONTINUE_WAIT, leave.notified()).await;
-            }));
+    /// Lets `copies` have what passes, from the beginning.
+    pub(crate) fn copy_to(&mut self, copies: &Rc<Copies>) {
+        match self {
+            Self::Empty => copies.end(),
+            Self::Whole(bytes) => {
+                copies.push(bytes);
+                copies.end();
+            }
+            Self::Client(body) => body.copies = Some(Rc::clone(copies)),
+            Self::Http2(body) => body.copy_to(copies),
+            Self::Lent(body) => body.copy_to(copies),
+            Self::Resumed(body) => body.copy_to(copies),
+        }
+    }
+
+    /// Holds the body back until it is released, or for a second at most. Yields
+    /// what releases it.
+    pub(crate) fn hold(&mut self) -> Option<Arc<Notify>> {
+        let body = match self {
+            Self::Client(body) => body,
+            Self::Lent(body) => return body.hold(),
+            Self::Empty | Self::Whole(_) | Self::Http2(_) | Self::Resumed(_) => return None,
+        };
+        let leave = Arc::new(Notify::new());
+        let given = Arc::clone(&leave);
+        body.hold = Some(Hold {
+            leave: Arc::clone(&leave),
+            given: Box::pin(async move {
+                let _ = tokio::time::timeout(CONTINUE_WAIT, given.notified()).await;
+            }),
+        });
+        Some(leave)
+    }
+
+    /// Gives the client leave to send.
+    pub(crate) fn release(&self) {
+        match self {
+            Self::Client(body) => {
+                if let Some(hold) = &body.hold {
+                    hold.leave.notify_one();
+                }
+            }
+            Self::Lent(body) => body.release(),
+            Self::Empty | Self::Whole(_) | Self::Http2(_) | Self::Resumed(_) => {}
         }
     }
 }
@@ -133,42 +205,68 @@ impl ResponseBody {
 
     /// The body of a server's response.
     pub(crate) fn server(body: ServerBody, exchange: Exchange) -> Self {
-        let (first, incoming, lease) = body.into_parts();
-        Self {
-            kind: ResponseKind::Server {
-                first,
-                incoming,
-                lease: Some(lease),
-            },
-            exchange,
+        let kind = ResponseKind::Server(body);
+        Self { kind, exchange }
+    }
+
+    /// No body: HTTP has ended on the server's socket.
+    pub(crate) fn switched(server: Box<Leftover>, exchange: Exchange) -> Self {
+        let kind = ResponseKind::Switched(Some(server));
+        Self { kind, exchange }
+    }
+
+    /// The server's socket, after a switch of protocols; and what counts as long as it
+    /// is open.
+    pub(super) fn take_switched(&mut self) -> Option<(Box<Leftover>, Option<Holds>)> {
+        match &mut self.kind {
+            ResponseKind::Switched(server) => Some((server.take()?, self.exchange.holds.take())),
+            _ => None,
+        }
+    }
+
+    /// What counts while the request is under way counts no longer.
+    pub(crate) fn release(&mut self) {
+        self.exchange.holds = None;
+    }
+
+    /// Goes on with the request while the client does not take the response.
+    pub(crate) fn drive(&mut self, cx: &mut Context<'_>) {
+        if let ResponseKind::Server(body) = &mut self.kind {
+            body.drive(cx);
         }
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = ClientError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
+    ) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
+        let frame = match self.get_mut() {
+            Self::Empty => None,
             Self::Whole(bytes) => {
                 let bytes = std::mem::take(bytes);
-                let frame = (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)));
-                Poll::Ready(frame)
+                (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)))
             }
-            Self::Client(body) => body.poll_frame(cx),
-        }
+            Self::Client(body) => ready!(body.poll_frame(cx)),
+            Self::Http2(body) => ready!(body.poll_frame(cx)),
+            Self::Lent(body) => ready!(body.poll_frame(cx)),
+            Self::Resumed(body) => ready!(body.poll_frame(cx)),
+        };
+        Poll::Ready(frame.map(|frame| frame.map(without_claims)))
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_empty(),
-            Self::Client(body) => body.incoming.is_end_stream(),
+            Self::Client(body) => body.socket.body_is_done(),
+            Self::Http2(body) => body.is_done(),
+            Self::Lent(body) => body.is_end_stream(),
+            Self::Resumed(body) => body.is_end_stream(),
         }
     }
 
@@ -178,8 +276,19 @@ impl Body for RequestBody {
             Self::Whole(bytes) => {
                 SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
             }
-            Self::Client(body) => body.incoming.size_hint(),
+            Self::Client(body) => body.socket.body_size(),
+            Self::Http2(body) => body.size(),
+            Self::Lent(body) => body.size_hint(),
+            Self::Resumed(body) => body.size_hint(),
         }
+    }
+}
+
+/// Trailers may not say what only the head may.
+fn without_claims(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(trailers) => Frame::trailers(headers::safe_trailers(trailers)),
+        Err(data) => data,
     }
 }
 
@@ -187,35 +296,24 @@ impl ClientBody {
     fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, ClientError>>> {
         if let Some(hold) = &mut self.hold {
-            ready!(hold.as_mut().poll(cx));
+            ready!(hold.given.as_mut().poll(cx));
             self.hold = None;
         }
-        loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
-                self.patience.body_pending();
-                return Poll::Pending;
-            };
-            match frame {
-                Some(Ok(frame)) => {
-                    let Ok(data) = frame.into_data() else {
-                        continue;
-                    };
-                    self.patience
-                        .body_progress(u64::try_from(data.len()).unwrap_or(u64::MAX));
-                    if self.incoming.is_end_stream() {
-                        self.patience.body_done();
-                    }
-                    return Poll::Ready(Some(Ok(Frame::data(data))));
-                }
-                None => {
-                    self.patience.body_done();
-                    return Poll::Ready(None);
-                }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+        let frame = ready!(self.socket.poll_body(cx));
+        if let Some(copies) = &self.copies {
+            if let Some(Ok(frame)) = &frame
+                && let Some(data) = frame.data_ref()
+            {
+                copies.push(data);
+            }
+            if self.socket.body_is_done() {
+                copies.end();
+                self.copies = None;
             }
         }
+        Poll::Ready(frame)
     }
 }
 
@@ -229,7 +327,7 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         match &mut this.kind {
-            ResponseKind::Done => Poll::Ready(None),
+            ResponseKind::Done | ResponseKind::Switched(_) => Poll::Ready(None),
             ResponseKind::Own(bytes) => {
                 let bytes = std::mem::take(bytes);
                 this.exchange.sent(&bytes);
@@ -250,15 +348,8 @@ impl Body for ResponseBody {
                 }
                 Poll::Ready(frame)
             }
-            ResponseKind::Server {
-                first,
-                incoming,
-                lease,
-            } => {
-                let frame = match first.take() {
-                    Some(frame) => Some(Ok(frame)),
-                    None => ready!(Pin::new(&mut *incoming).poll_frame(cx)),
-                };
+            ResponseKind::Server(body) => {
+                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
                 match &frame {
                     Some(Ok(frame)) => {
                         if let Some(data) = frame.data_ref() {
@@ -266,12 +357,7 @@ impl Body for ResponseBody {
                         }
                     }
                     Some(Err(_)) => this.exchange.broke_off("upstream_reset"),
-                    None => {
-                        if let Some(lease) = lease.take() {
-                            lease.give_back();
-                        }
-                        this.kind = ResponseKind::Done;
-                    }
+                    None => this.kind = ResponseKind::Done,
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
             }
@@ -280,54 +366,35 @@ impl Body for ResponseBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            ResponseKind::Done => true,
+            ResponseKind::Done | ResponseKind::Switched(_) => true,
             ResponseKind::Own(_) => false,
             ResponseKind::Encoded(body) => body.is_done(),
-            ResponseKind::Server {
-                first, incoming, ..
-            } => first.is_none() && incoming.is_end_stream(),
+            ResponseKind::Server(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            ResponseKind::Done => SizeHint::with_exact(0),
+            ResponseKind::Done | ResponseKind::Switched(_) => SizeHint::with_exact(0),
             ResponseKind::Encoded(_) => SizeHint::new(),
             ResponseKind::Own(bytes) => {
                 SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
             }
-            ResponseKind::Server {
-                first, incoming, ..
-            } => {
-                let data = first.as_ref().and_then(Frame::data_ref);
-                longer(incoming.size_hint(), data.map_or(0, Bytes::len))
-            }
+            ResponseKind::Server(body) => body.size_hint(),
         }
     }
 }
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
-        match &mut self.kind {
-            ResponseKind::Done | ResponseKind::Own(_) => {}
-            ResponseKind::Encoded(body) => {
-                if !body.is_done() {
-                    self.exchange.broke_off("client_reset");
-                }
-            }
-            ResponseKind::Server {
-                first,
-                incoming,
-                lease,
-            } => {
-                // A body of known length ends with its last byte: nobody polls once
-                // more.
-                if first.is_some() || !incoming.is_end_stream() {
-                    self.exchange.broke_off("client_reset");
-                } else if let Some(lease) = lease.take() {
-                    lease.give_back();
-                }
-            }
+        let complete = match &self.kind {
+            ResponseKind::Done | ResponseKind::Own(_) | ResponseKind::Switched(_) => true,
+            ResponseKind::Encoded(body) => body.is_done(),
+            // A body of known length ends with its last byte: nobody polls once more.
+            ResponseKind::Server(body) => body.is_end_stream(),
+        };
+        if !complete {
+            self.exchange.broke_off("client_reset");
         }
     }
 }
@@ -338,8 +405,15 @@ impl Exchange {
             patience: Rc::clone(patience),
             record,
             broken: false,
+            holds: None,
         }
     }
+
+    /// These are dropped when the exchange is over.
+    pub(super) fn hold(&mut self, holds: Option<Holds>) {
+        self.holds = holds;
+    }
+
     fn sent(&mut self, data: &Bytes) {
         if let Some(record) = &mut self.record {
             record.bytes = record
@@ -365,6 +439,8 @@ impl Drop for Exchange {
         if self.patience.phase() == Phase::Serving {
             self.patience.enter(Phase::Idle);
         }
+        // Whoever reads of its end finds that it no longer counts.
+        self.holds = None;
         if let Some(record) = self.record.take() {
             record.write(self.broken);
         }

@@ -16,13 +16,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::HeaderMap;
 use http_body::{Body as _, Frame};
-use hyper::body::Incoming;
 
 use super::body::BodyError;
 use super::error::ProxyError;
-use super::pool::Lease;
 use super::server_body::ServerBody;
-use super::{Answer, Payload, media_type};
+use super::{Answer, Payload, grpc_web, media_type};
 use crate::middleware::{Coding, Compress, mark_as_varying, relabel, takes_no_gzip};
 
 /// Compressed bytes that are worth a frame.
@@ -35,9 +33,7 @@ const BROTLI_BUFFER: usize = 4096;
 
 /// A server's body that is compressed while it is read.
 pub(crate) struct EncodedBody {
-    first: Option<Frame<Bytes>>,
-    incoming: Incoming,
-    lease: Option<Lease>,
+    body: ServerBody,
     /// `None`: all data was sent.
     encoder: Option<Encoder>,
     /// The encoder holds back bytes that the client could have.
@@ -49,6 +45,8 @@ enum Encoder {
     Gzip(GzEncoder<Vec<u8>>),
     Brotli(Box<CompressorWriter<Vec<u8>>>),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+    /// Trailers become a part of the body.
+    GrpcWeb(grpc_web::Writer),
 }
 
 /// Compresses the answer if the middleware and the client want it.
@@ -57,7 +55,8 @@ pub(super) async fn compress(
     compress: &Compress,
     coding: Option<Coding>,
 ) -> Result<(), ProxyError> {
-    if !compress.admits(&answer.parts, answer.payload.length()) {
+    let is_translated = matches!(answer.payload, Payload::Encoded(_));
+    if is_translated || !compress.admits(&answer.parts, answer.payload.length()) {
         return Ok(());
     }
     mark_as_varying(&mut answer.parts.headers);
@@ -81,7 +80,7 @@ pub(super) async fn compress(
     answer.payload = match payload {
         Payload::Own(bytes) => Payload::Own(encoder.whole(&bytes).map_err(failed)?),
         Payload::Server(body) => Payload::Encoded(Box::new(EncodedBody::new(body, encoder))),
-        encoded @ Payload::Encoded(_) => encoded,
+        other @ (Payload::Encoded(_) | Payload::Switched(_)) => other,
     };
     relabel(&mut answer.parts.headers, coding);
     Ok(())
@@ -89,15 +88,17 @@ pub(super) async fn compress(
 
 impl EncodedBody {
     fn new(body: ServerBody, encoder: Encoder) -> Self {
-        let (first, incoming, lease) = body.into_parts();
         Self {
-            first,
-            incoming,
-            lease: Some(lease),
+            body,
             encoder: Some(encoder),
             held: false,
             trailers: None,
         }
+    }
+
+    /// A body of gRPC for a client that speaks gRPC-Web.
+    pub(super) fn grpc_web(body: ServerBody, writer: grpc_web::Writer) -> Self {
+        Self::new(body, Encoder::GrpcWeb(writer))
     }
 
     /// Everything was read and sent.
@@ -114,11 +115,7 @@ impl EncodedBody {
                 let trailers = self.trailers.take();
                 return Poll::Ready(trailers.map(|it| Ok(Frame::trailers(it))));
             };
-            let frame = match self.first.take() {
-                Some(frame) => Poll::Ready(Some(Ok(frame))),
-                None => Pin::new(&mut self.incoming).poll_frame(cx),
-            };
-            let encoded = match frame {
+            let encoded = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => {
                         self.held |= !data.is_empty();
@@ -147,13 +144,10 @@ impl EncodedBody {
     }
 
     fn finish(&mut self) -> io::Result<Option<Bytes>> {
-        if let Some(lease) = self.lease.take() {
-            lease.give_back();
-        }
         let Some(encoder) = self.encoder.take() else {
             return Ok(None);
         };
-        let rest = encoder.finish()?;
+        let rest = encoder.finish(&mut self.trailers)?;
         Ok((!rest.is_empty()).then(|| rest.into()))
     }
 }
@@ -181,6 +175,7 @@ impl Encoder {
             Self::Gzip(encoder) => encoder.write_all(data)?,
             Self::Brotli(encoder) => encoder.write_all(data)?,
             Self::Zstd(encoder) => encoder.write_all(data)?,
+            Self::GrpcWeb(writer) => writer.write(data),
         }
         Ok(self.take(FRAME_BYTES))
     }
@@ -191,12 +186,15 @@ impl Encoder {
             Self::Gzip(encoder) => encoder.flush()?,
             Self::Brotli(encoder) => encoder.flush()?,
             Self::Zstd(encoder) => encoder.flush()?,
+            Self::GrpcWeb(_) => {}
         }
         Ok(self.take(1))
     }
 
-    fn finish(self) -> io::Result<Vec<u8>> {
+    /// Takes the trailers, if they have a place in the body.
+    fn finish(self, trailers: &mut Option<HeaderMap>) -> io::Result<Vec<u8>> {
         match self {
+            Self::GrpcWeb(writer) => Ok(writer.finish(trailers.take().as_ref())),
             Self::Gzip(encoder) => encoder.finish(),
             Self::Brotli(encoder) => Ok(encoder.into_inner()),
             Self::Zstd(encoder) => encoder.finish(),
@@ -205,7 +203,7 @@ impl Encoder {
 
     fn whole(mut self, data: &[u8]) -> io::Result<Bytes> {
         let mut encoded = self.write(data)?.unwrap_or_default().to_vec();
-        encoded.append(&mut self.finish()?);
+        encoded.append(&mut self.finish(&mut None)?);
         Ok(encoded.into())
     }
 
@@ -214,6 +212,7 @@ impl Encoder {
             Self::Gzip(encoder) => encoder.get_mut(),
             Self::Brotli(encoder) => encoder.get_mut(),
             Self::Zstd(encoder) => encoder.get_mut(),
+            Self::GrpcWeb(writer) => writer.buffer(),
         };
         (out.len() >= at_least).then(|| std::mem::take(out).into())
     }
@@ -254,7 +253,7 @@ mod tests {
                     "{coding:?}"
                 );
             }
-            sent.extend(encoder.finish().unwrap());
+            sent.extend(encoder.finish(&mut None).unwrap());
             assert_eq!(decoded(coding, &sent), b"data: one\n\ndata: two\n\n");
         }
     }

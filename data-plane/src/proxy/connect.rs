@@ -1,36 +1,27 @@
 //! New connections to servers.
 //!
-//! TCP without delay, TLS where the scheme says so (HTTP/1.1 by ALPN, the
-//! system's roots), HTTP/2 with prior knowledge for `h2c`. Each connection is
-//! driven by its own task on the worker; the task hands the socket back when the
-//! server switches protocols.
+//! TCP without delay, TLS where the scheme says so (as the server's transport says;
+//! HTTP/2 if the server offers it), HTTP/2 with prior knowledge for `h2c`. An HTTP/2
+//! connection is driven by a task of its own on the worker; one of HTTP/1.1 by who
+//! uses it.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::pki_types::ServerName;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::body::RequestBody;
-use crate::balance::{Scheme, Server};
-
-/// Largest read buffer of a connection, in bytes; also the limit of a response
-/// head.
-const MAX_BUFFER_BYTES: usize = 64 * 1024;
-/// After this much silence an HTTP/2 server is asked whether it lives …
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// … and given up when it does not answer in this time.
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+use super::server_connection::Http1Connection;
+use crate::balance::{InFlight, Scheme, Server, Transport, speaks_http2};
 
 /// A connection that takes requests.
 pub(crate) enum Connection {
@@ -38,17 +29,12 @@ pub(crate) enum Connection {
     Http2(http2::SendRequest<RequestBody>),
 }
 
-/// An HTTP/1.1 connection: one request at a time.
-pub(crate) struct Http1Connection {
-    pub(crate) sender: http1::SendRequest<RequestBody>,
-    /// Ends with the connection; yields what is left of it after a switch.
-    pub(crate) driver: JoinHandle<Option<Leftover>>,
-}
-
 /// A socket that HTTP is done with, and what was read beyond HTTP.
 pub(crate) struct Leftover {
     pub(crate) stream: ServerStream,
     pub(crate) early: Bytes,
+    /// Counts the request as under way.
+    pub(crate) load: Option<InFlight>,
 }
 
 /// A socket to a server.
@@ -61,80 +47,52 @@ pub(crate) enum ServerStream {
 #[derive(Clone, Copy)]
 struct LocalExecutor;
 
-/// Trust in servers: the system's roots. One for the process.
-pub(crate) fn tls_connector() -> TlsConnector {
-    let mut roots = rustls::RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    let (_, ignored) = roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        tracing::debug!(
-            ignored,
-            "no system certificates: https servers will be refused"
-        );
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider);
-    let mut config = match builder.with_safe_default_protocol_versions() {
-        Ok(builder) => builder.with_root_certificates(roots).with_no_client_auth(),
-        // The provider has every default cipher suite; were it not so, TLS 1.3
-        // alone would be left.
-        Err(_) => rustls::ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS13])
-            .with_root_certificates(roots)
-            .with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    TlsConnector::from(Arc::new(config))
-}
-
-/// Connects within `limit`, TLS and HTTP/2 preface included.
+/// Connects within `limit`, TLS and HTTP/2 preface included. `http1`: no HTTP/2, as
+/// for a request that switches protocols.
 pub(crate) async fn connect(
     server: &Server,
-    tls: &TlsConnector,
+    http1: bool,
     limit: Duration,
 ) -> io::Result<Connection> {
-    match tokio::time::timeout(limit, open(server, tls)).await {
+    match tokio::time::timeout(limit, open(server, http1)).await {
         Ok(result) => result,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
-async fn open(server: &Server, tls: &TlsConnector) -> io::Result<Connection> {
+async fn open(server: &Server, http1: bool) -> io::Result<Connection> {
     let tcp = TcpStream::connect((server.host.as_str(), server.port)).await?;
     tcp.set_nodelay(true)?;
+    let transport = &server.transport;
     match server.scheme {
-        Scheme::Http => open_http1(ServerStream::Plain(tcp)).await,
-        Scheme::H2c => open_http2(ServerStream::Plain(tcp)).await,
+        Scheme::Http => Ok(open_http1(ServerStream::Plain(tcp))),
+        Scheme::H2c => open_http2(transport, ServerStream::Plain(tcp)).await,
         Scheme::Https => {
-            let name = ServerName::try_from(server.host.clone())
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-            let stream = tls.connect(name, tcp).await?;
-            open_http1(ServerStream::Tls(Box::new(stream))).await
+            let stream = if http1 {
+                transport.secure_http1(&server.host, tcp).await?
+            } else {
+                transport.secure(&server.host, tcp).await?
+            };
+            let http2 = speaks_http2(&stream);
+            let stream = ServerStream::Tls(Box::new(stream));
+            if http2 {
+                open_http2(transport, stream).await
+            } else {
+                Ok(open_http1(stream))
+            }
         }
     }
 }
 
-async fn open_http1(stream: ServerStream) -> io::Result<Connection> {
-    let (sender, mut connection) = http1::Builder::new()
-        .max_buf_size(MAX_BUFFER_BYTES)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
-    let driver = tokio::task::spawn_local(async move {
-        (&mut connection).await.ok()?;
-        let parts = connection.into_parts();
-        Some(Leftover {
-            stream: parts.io.into_inner(),
-            early: parts.read_buf,
-        })
-    });
-    Ok(Connection::Http1(Http1Connection { sender, driver }))
+fn open_http1(stream: ServerStream) -> Connection {
+    Connection::Http1(Http1Connection::new(stream))
 }
 
-async fn open_http2(stream: ServerStream) -> io::Result<Connection> {
+async fn open_http2(transport: &Transport, stream: ServerStream) -> io::Result<Connection> {
     let (sender, connection) = http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_interval(transport.read_idle)
+        .keep_alive_timeout(transport.ping_timeout)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;
@@ -154,6 +112,19 @@ where
         tokio::task::spawn_local(async move {
             future.await;
         });
+    }
+}
+
+impl ServerStream {
+    /// The kernel has nothing to read and knows of no end.
+    pub(crate) fn is_silent_now(&self) -> bool {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.get_ref().0,
+        };
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = SockRef::from(tcp).peek(&mut byte);
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 

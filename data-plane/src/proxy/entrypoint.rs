@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use super::connection;
+use super::opening;
 use crate::worker::Worker;
 
 /// Pause after a failed accept. No descriptor comes free any faster by asking.
@@ -74,7 +74,7 @@ fn admit(
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(entrypoint = &**name, %error, "cannot set TCP_NODELAY");
     }
-    tokio::task::spawn_local(connection::serve(
+    tokio::task::spawn_local(opening::serve(
         Rc::clone(worker),
         Rc::clone(name),
         tcp,

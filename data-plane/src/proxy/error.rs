@@ -9,7 +9,10 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_
 use http::response::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
+use super::body::{BodyError, ClientError};
 use super::head::PathError;
+use super::server_connection::UpstreamError;
+use crate::http1::{FramingError, HeadError};
 
 /// Stable code of an answer that no origin gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +20,7 @@ pub(crate) enum Reason {
     BadRequest,
     MethodNotAllowed,
     UriTooLong,
+    HeadTooLarge,
     ExpectationFailed,
     LoopDetected,
     UncleanPath,
@@ -39,6 +43,7 @@ impl Reason {
             Self::BadRequest => "bad_request",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::UriTooLong => "uri_too_long",
+            Self::HeadTooLarge => "head_too_large",
             Self::ExpectationFailed => "expectation_failed",
             Self::LoopDetected => "loop_detected",
             Self::UncleanPath => "unclean_path",
@@ -83,6 +88,12 @@ pub(crate) enum ProxyError {
     /// The request target is longer than the gate lets through.
     #[error("request target is too long")]
     UriTooLong,
+    /// The head has too many bytes or lines.
+    #[error("request head is too large")]
+    HeadTooLarge,
+    /// HTTP of another version than 1.0 and 1.1.
+    #[error("version of HTTP is not offered")]
+    Version,
     /// `Expect` asks for something other than `100-continue`.
     #[error("unknown expectation")]
     Expectation,
@@ -109,10 +120,10 @@ pub(crate) enum ProxyError {
     ResponseTimeout,
     /// The connection ended before the response head was complete.
     #[error("connection lost before the response")]
-    UpstreamReset(#[source] hyper::Error),
+    UpstreamReset(#[source] UpstreamError),
     /// The server sent something that is not an HTTP response to this request.
     #[error("response is not valid HTTP")]
-    UpstreamInvalid(#[source] hyper::Error),
+    UpstreamInvalid(#[source] UpstreamError),
     /// The server switched to a protocol nobody asked for.
     #[error("switched protocols unasked")]
     UpstreamSwitched,
@@ -121,7 +132,7 @@ pub(crate) enum ProxyError {
     UpstreamCoding,
     /// The client broke off its request body.
     #[error("client broke off the request")]
-    ClientReset(#[source] hyper::Error),
+    ClientReset(#[source] ClientError),
     /// A defect of the proxy.
     #[error("internal error")]
     Internal,
@@ -137,6 +148,8 @@ impl ProxyError {
             Self::Connect | Self::Method | Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Trace => StatusCode::METHOD_NOT_ALLOWED,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoServer(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -159,6 +172,8 @@ impl ProxyError {
             Self::Target => Reason::UncleanPath,
             Self::Connect | Self::Method | Self::Trace => Reason::MethodNotAllowed,
             Self::UriTooLong => Reason::UriTooLong,
+            Self::HeadTooLarge => Reason::HeadTooLarge,
+            Self::Version => Reason::BadRequest,
             Self::Expectation => Reason::ExpectationFailed,
             Self::Loop => Reason::LoopDetected,
             Self::NoRoute => Reason::NoRoute,
@@ -198,6 +213,8 @@ impl ProxyError {
             | Self::Trace
             | Self::TransferCoding
             | Self::UriTooLong
+            | Self::HeadTooLarge
+            | Self::Version
             | Self::Expectation
             | Self::Loop => "",
         }
@@ -244,25 +261,44 @@ impl ProxyError {
                 | Self::Trace
                 | Self::TransferCoding
                 | Self::UriTooLong
+                | Self::HeadTooLarge
+                | Self::Version
                 | Self::Expectation
                 | Self::ClientReset(_)
                 | Self::Internal
         )
     }
 
-    /// What a send that got no response head means.
-    pub(crate) fn from_send(error: hyper::Error) -> Self {
-        if error.is_parse() {
-            Self::UpstreamInvalid(error)
-        } else if error.is_user() {
-            // The only body we send is the client's: its failure is the client's.
-            if is_malformed(&error) {
-                Self::BadRequest("framing of the body is broken")
-            } else {
-                Self::ClientReset(error)
-            }
-        } else {
-            Self::UpstreamReset(error)
+    /// No server has seen anything of the request.
+    pub(crate) fn is_before_request(&self) -> bool {
+        matches!(
+            self,
+            Self::NoServer(_) | Self::ConnectRefused | Self::ConnectTimeout | Self::Connection(_)
+        )
+    }
+
+    /// What a connection that gave no response head means.
+    pub(crate) fn from_upstream(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Framing(FramingError::Coding) => Self::UpstreamCoding,
+            error if error.is_invalid() => Self::UpstreamInvalid(error),
+            error => Self::UpstreamReset(error),
+        }
+    }
+
+    /// What a request body that breaks off means.
+    pub(crate) fn from_client(error: ClientError) -> Self {
+        match error {
+            ClientError::Framing(_) => Self::BadRequest("framing of the body is broken"),
+            error => Self::ClientReset(error),
+        }
+    }
+
+    /// What a body of an answer that broke off means.
+    pub(crate) fn from_body(error: BodyError) -> Self {
+        match error {
+            BodyError::Server(error) => Self::from_upstream(error),
+            BodyError::Coding(_) => Self::Internal,
         }
     }
 
@@ -276,17 +312,25 @@ impl ProxyError {
     }
 }
 
-/// A body that breaks the rules, not one that broke off.
-fn is_malformed(error: &hyper::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
-            use std::io::ErrorKind::{InvalidData, InvalidInput};
-            return matches!(error.kind(), InvalidInput | InvalidData);
+impl From<HeadError> for ProxyError {
+    fn from(error: HeadError) -> Self {
+        match error {
+            HeadError::Malformed(what) => Self::BadRequest(what),
+            HeadError::TargetTooLong => Self::UriTooLong,
+            HeadError::MethodTooLong => Self::Method,
+            HeadError::TooLarge => Self::HeadTooLarge,
+            HeadError::Version => Self::Version,
         }
-        cause = error.source();
     }
-    false
+}
+
+impl From<FramingError> for ProxyError {
+    fn from(error: FramingError) -> Self {
+        match error {
+            FramingError::Malformed(what) => Self::BadRequest(what),
+            FramingError::Coding => Self::TransferCoding,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,28 +2,29 @@
 //!
 //! First step of the request path. What passes has: a method we forward, exactly
 //! one valid host, a target in origin form, framing that only one reading exists
-//! of, and no header name that a server could take for another. hyper has refused
-//! broken syntax before; this is what it lets through.
+//! of, and no header name that a server could take for another. Broken syntax was
+//! refused before, by [`crate::http1`] or by hyper.
 //!
 //! Not here: the path's normal form ([`super::head`]), forwarded headers
 //! ([`super::headers`]).
 
 use std::net::Ipv6Addr;
 
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, EXPECT, HOST};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use super::error::ProxyError;
+use crate::http1::{self, Framing};
+use crate::routing::Underscores;
 
 /// Longest request target, in bytes.
 const MAX_TARGET_BYTES: usize = 8 * 1024;
 /// Longest method, in bytes.
 const MAX_METHOD_BYTES: usize = 32;
-/// Longest `Content-Length`, in digits: no body is longer, and every server that
-/// counts in 63 bits can read it.
-const MAX_LENGTH_DIGITS: usize = 18;
+/// Most header lines; each costs many times its bytes.
+pub(crate) const MAX_FIELDS: usize = http1::MAX_REQUEST_LINES;
 /// Longest host with port, in bytes.
 const MAX_HOST_BYTES: usize = 255 + 6;
 
@@ -41,8 +42,12 @@ pub(crate) enum Admission {
 }
 
 /// Refuses or admits. `fragment` is set where the raw target held a `#`, which
-/// hyper's parser cuts off in silence.
-pub(crate) fn admit(parts: &mut Parts, fragment: bool) -> Result<Admission, ProxyError> {
+/// [`Uri`] cuts off in silence.
+pub(crate) fn admit(
+    parts: &mut Parts,
+    fragment: bool,
+    underscores: Underscores,
+) -> Result<Admission, ProxyError> {
     if fragment {
         return Err(ProxyError::BadRequest("target has a fragment"));
     }
@@ -61,7 +66,14 @@ pub(crate) fn admit(parts: &mut Parts, fragment: bool) -> Result<Admission, Prox
     if parts.method == Method::TRACE {
         return Err(ProxyError::Trace);
     }
-    check_framing(&parts.headers)?;
+    // The parser's rule for HTTP/1.
+    if parts.headers.len() > MAX_FIELDS {
+        return Err(ProxyError::HeadTooLarge);
+    }
+    Framing::of_request(&parts.headers, parts.version)?;
+    if parts.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+        return Err(ProxyError::BadRequest("several Authorization lines"));
+    }
     let host = host(parts)?;
     if parts.uri.path() == "*" {
         return if parts.method == Method::OPTIONS {
@@ -72,40 +84,10 @@ pub(crate) fn admit(parts: &mut Parts, fragment: bool) -> Result<Admission, Prox
     }
     check_target(&parts.uri)?;
     let expects_continue = expectation(&parts.headers)?;
-    drop_ambiguous_names(&mut parts.headers);
+    judge_ambiguous_names(&mut parts.headers, underscores)?;
     Ok(Admission::Route {
         host,
         expects_continue,
-    })
-}
-
-/// hyper takes any list that ends in `chunked`; servers behind may not.
-fn check_framing(headers: &HeaderMap) -> Result<(), ProxyError> {
-    if headers
-        .get(CONTENT_LENGTH)
-        .is_some_and(|length| length.len() > MAX_LENGTH_DIGITS)
-    {
-        return Err(ProxyError::BadRequest("Content-Length is too long"));
-    }
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(coding) = codings.next() else {
-        return Ok(());
-    };
-    if codings.next().is_some() {
-        return Err(ProxyError::BadRequest("several Transfer-Encoding lines"));
-    }
-    if coding
-        .as_bytes()
-        .trim_ascii()
-        .eq_ignore_ascii_case(b"chunked")
-    {
-        return Ok(());
-    }
-    let other = |name: &str| !name.eq_ignore_ascii_case("chunked");
-    Err(if super::headers::tokens(coding).any(other) {
-        ProxyError::TransferCoding
-    } else {
-        ProxyError::BadRequest("Transfer-Encoding is not one `chunked`")
     })
 }
 
@@ -122,6 +104,10 @@ fn host(parts: &Parts) -> Result<Option<HeaderValue>, ProxyError> {
         return Err(ProxyError::BadRequest("Host is not a host"));
     }
     match (parts.uri.authority(), line) {
+        // RFC 9112 §3.2: a Host line is there even if the target overrides it.
+        (Some(_), None) if parts.version == Version::HTTP_11 => {
+            Err(ProxyError::BadRequest("no Host"))
+        }
         (Some(authority), _) => absolute_host(authority).map(Some),
         (None, Some(line)) => Ok(Some(line.clone())),
         (None, None) if parts.version == Version::HTTP_10 => Ok(None),
@@ -166,12 +152,23 @@ fn expectation(headers: &HeaderMap) -> Result<bool, ProxyError> {
 }
 
 /// CGI and its heirs read `X_Forwarded_For` as `X-Forwarded-For`; some read `.`
-/// so. Such names cannot be told from the ones we vouch for, and are dropped.
-fn drop_ambiguous_names(headers: &mut HeaderMap) {
+/// so. Such names cannot be told from the ones we vouch for, and are dropped. An
+/// entry point may keep those with `_`, but for the ones we vouch for.
+fn judge_ambiguous_names(
+    headers: &mut HeaderMap,
+    underscores: Underscores,
+) -> Result<(), ProxyError> {
+    let has_underscore = |name: &HeaderName| name.as_str().contains('_');
+    if underscores == Underscores::Reject && headers.keys().any(has_underscore) {
+        return Err(ProxyError::BadRequest("name of a header has an underscore"));
+    }
     let ambiguous = |name: &HeaderName| {
-        let name = name.as_str();
-        name.contains('_')
-            || (name.contains('.') && (name.starts_with("x-") || name.starts_with("x.")))
+        let text = name.as_str();
+        if text.contains('_') && underscores == Underscores::Keep {
+            return stands_for_forwarded(text);
+        }
+        text.contains('_')
+            || (text.contains('.') && (text.starts_with("x-") || text.starts_with("x.")))
     };
     // Nearly never taken: the vector stays empty and is not allocated.
     let dropped: Vec<HeaderName> = headers
@@ -182,6 +179,12 @@ fn drop_ambiguous_names(headers: &mut HeaderMap) {
     for name in &dropped {
         headers.remove(name);
     }
+    Ok(())
+}
+
+fn stands_for_forwarded(name: &str) -> bool {
+    let name = HeaderName::try_from(name.replace(['_', '.'], "-"));
+    name.is_ok_and(|name| super::headers::is_forwarded(&name) || name == super::headers::ROUTER)
 }
 
 /// `uri-host [ ":" port ]`: a name of letters, digits, `-`, `.`, `_`, `~`; an
@@ -233,7 +236,11 @@ mod tests {
     }
 
     fn status(method: &str, target: &str, headers: &[(&str, &str)]) -> u16 {
-        match admit(&mut parts(method, target, headers), false) {
+        match admit(
+            &mut parts(method, target, headers),
+            false,
+            Underscores::Delete,
+        ) {
             Ok(_) => 200,
             Err(error) => error.status().as_u16(),
         }
@@ -296,7 +303,7 @@ mod tests {
         let mut old = parts("GET", "/", &[]);
         old.version = Version::HTTP_10;
         assert!(matches!(
-            admit(&mut old, false),
+            admit(&mut old, false, Underscores::Delete),
             Ok(Admission::Route { host: None, .. })
         ));
     }
@@ -306,7 +313,7 @@ mod tests {
         let mut absolute = parts("GET", "http://b.test:81/x", &[("host", "a.test")]);
         let Ok(Admission::Route {
             host: Some(host), ..
-        }) = admit(&mut absolute, false)
+        }) = admit(&mut absolute, false, Underscores::Delete)
         else {
             panic!("refused");
         };
@@ -326,10 +333,10 @@ mod tests {
         assert_eq!(status("GET", "admin", &host), 400);
         assert_eq!(status("GET", &format!("/{}", "a".repeat(9000)), &host), 414);
         let mut fragment = parts("GET", "/", &host);
-        assert!(admit(&mut fragment, true).is_err());
+        assert!(admit(&mut fragment, true, Underscores::Delete).is_err());
         let mut asterisk = parts("OPTIONS", "*", &host);
         assert!(matches!(
-            admit(&mut asterisk, false),
+            admit(&mut asterisk, false, Underscores::Delete),
             Ok(Admission::Asterisk)
         ));
     }
@@ -359,6 +366,27 @@ mod tests {
     }
 
     #[test]
+    fn too_many_header_lines_are_refused() {
+        for (count, expected) in [(99, 200), (100, 431)] {
+            let mut headers = vec![("host", "a.test")];
+            headers.extend(std::iter::repeat_n(("x", "y"), count));
+            assert_eq!(status("GET", "/", &headers), expected);
+        }
+    }
+
+    #[test]
+    fn who_asks_is_said_once() {
+        let basic = ("authorization", "Basic YTph");
+        assert_eq!(status("GET", "/", &[("host", "a"), basic]), 200);
+        assert_eq!(status("GET", "/", &[("host", "a"), basic, basic]), 400);
+    }
+
+    #[test]
+    fn an_absolute_target_does_not_stand_for_the_host_line() {
+        assert_eq!(status("GET", "http://b.test/", &[]), 400);
+    }
+
+    #[test]
     fn unknown_expectations_are_refused() {
         assert_eq!(
             status("POST", "/", &[("host", "a"), ("expect", "100-Continue")]),
@@ -383,8 +411,28 @@ mod tests {
                 ("x-fine", "1"),
             ],
         );
-        admit(&mut request, false).unwrap();
+        admit(&mut request, false, Underscores::Delete).unwrap();
         let names: Vec<_> = request.headers.keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["host", "x-fine"]);
+    }
+
+    #[test]
+    fn an_entry_point_may_keep_or_refuse_underscores() {
+        let all = [
+            ("host", "a"),
+            ("x_mine", "1"),
+            ("x_forwarded_for", "6.6.6.6"),
+            ("x-real_ip", "6.6.6.6"),
+            ("x_traefik-router", "r"),
+            ("x.forwarded.for", "6.6.6.6"),
+        ];
+        let mut request = parts("GET", "/", &all);
+        admit(&mut request, false, Underscores::Keep).unwrap();
+        let names: Vec<_> = request.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["host", "x_mine"]);
+        for (headers, refused) in [(&all[..1], false), (&all[..2], true)] {
+            let judged = admit(&mut parts("GET", "/", headers), false, Underscores::Reject);
+            assert_eq!(judged.is_err(), refused);
+        }
     }
 }

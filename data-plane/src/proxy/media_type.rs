@@ -6,11 +6,12 @@
 use http::HeaderValue;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
+use super::server_connection::UpstreamError;
 use super::{Answer, Payload};
 use crate::middleware;
 
 /// Names the media type of a body whose head does not.
-pub(super) async fn detect(answer: &mut Answer) -> Result<(), hyper::Error> {
+pub(super) async fn detect(answer: &mut Answer) -> Result<(), UpstreamError> {
     let headers = &mut answer.parts.headers;
     let encoded = headers
         .get(CONTENT_ENCODING)
@@ -21,7 +22,7 @@ pub(super) async fn detect(answer: &mut Answer) -> Result<(), hyper::Error> {
     let data = match &mut answer.payload {
         Payload::Own(bytes) => &bytes[..],
         Payload::Server(body) => body.peek().await?,
-        Payload::Encoded(_) => return Ok(()),
+        Payload::Encoded(_) | Payload::Switched(_) => return Ok(()),
     };
     if !data.is_empty() {
         let detected = HeaderValue::from_static(middleware::detect(data));

@@ -1,28 +1,41 @@
 //! The request path: from a parsed request to the response that goes back.
 //!
 //! [`handle`] is the whole of it, one phase after the other, each in its own
-//! module. It reads the configuration once, takes no lock, and cannot fail:
+//! module. It reads the configuration once, waits for no lock, and cannot fail:
 //! whatever goes wrong, a panic included, is an answer to this one request.
 
 mod access_log;
+mod around;
 mod arrival;
 mod authorize;
 mod body;
+mod client_socket;
 mod coding;
 mod connect;
 mod connection;
+mod copies;
 mod entrypoint;
 mod error;
 mod explain;
+mod fill;
 mod forward;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 mod gate;
+mod grpc_web;
 pub(crate) mod head;
 pub(crate) mod headers;
+mod http2;
 mod media_type;
+mod opening;
+mod outbox;
 mod patience;
 mod pool;
+mod proxy_protocol;
+mod replay;
 mod server_body;
-mod stream;
+mod server_connection;
+mod service;
 #[cfg(test)]
 mod test;
 mod upgrade;
@@ -34,29 +47,36 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, SET_COOKIE, UPGRADE};
 use http::response::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
-pub(crate) use self::connect::tls_connector;
+pub(crate) use self::copies::Burden;
 pub(crate) use self::entrypoint::accept;
-pub(crate) use self::explain::explain;
+pub(crate) use self::explain::{Own, explain};
 pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
 pub(crate) use self::pool::Pool;
+pub(crate) use self::proxy_protocol::parse as proxy_header;
 
 use self::access_log::Record;
-use self::arrival::Passage;
+use self::arrival::{Passage, Pause};
 use self::body::{Exchange, RequestBody, ResponseBody};
 use self::coding::EncodedBody;
-use self::connect::Connection;
+use self::connect::Leftover;
 use self::connection::Client;
 use self::error::ProxyError;
+use self::forward::Reply;
 use self::head::Head;
-use self::pool::Lease;
 use self::server_body::ServerBody;
-use crate::middleware::Recall;
-use crate::routing::Route;
+use crate::balance::Turn;
+use crate::middleware::{Around, Hold, Recall};
+use crate::routing::{Intake, Route};
+
+/// What rules see of a request that passes the gate.
+pub(crate) fn head_of(parts: http::request::Parts, peer: std::net::IpAddr) -> Option<Head> {
+    let arrival = arrival::admit(parts, false, false, peer, false, &Intake::default()).ok()?;
+    arrival.map(|arrival| arrival.head)
+}
 
 /// The answer to one request before it is tied to the client's connection.
 struct Answer {
@@ -65,21 +85,30 @@ struct Answer {
     reason: &'static str,
 }
 
+/// What counts while the request is under way. Travels with the head of the answer.
+#[derive(Clone)]
+struct Holds(Vec<Arc<Hold>>);
+
 enum Payload {
     Own(Bytes),
     Server(ServerBody),
     Encoded(Box<EncodedBody>),
+    /// None: HTTP has ended on the server's socket.
+    Switched(Box<Leftover>),
 }
 
-/// Answers one request.
-async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<ResponseBody> {
+/// Answers one request. `fragment`: its target had one.
+async fn handle(
+    client: Rc<Client>,
+    request: Request<RequestBody>,
+    fragment: bool,
+) -> Response<ResponseBody> {
     client.patience.enter(Phase::Serving);
-    client.old.set(request.version() == http::Version::HTTP_10);
     let mut record = client
         .worker
         .access_log
         .then(|| Box::new(record_of(&client, &request)));
-    let answering = AssertUnwindSafe(answer(&client, request, record.as_deref_mut()));
+    let answering = AssertUnwindSafe(answer(&client, request, fragment, record.as_deref_mut()));
     let mut answer = match answering.catch_unwind().await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => Answer::from_error(&client, None, &error),
@@ -88,7 +117,9 @@ async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<Resp
     client.worker.counters.answered(answer.parts.status);
     // What is left of an unread body must not be taken for the next request.
     if answer.parts.status != StatusCode::SWITCHING_PROTOCOLS
-        && (client.worker.draining.get() || client.patience.body_is_open())
+        && (client.worker.draining.get()
+            || client.patience.body_is_open()
+            || client.patience.is_worn_out())
     {
         answer
             .parts
@@ -99,19 +130,32 @@ async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Response<Resp
         record.status = answer.parts.status;
         record.reason = answer.reason;
     }
-    let exchange = Exchange::new(&client.patience, record);
+    let mut exchange = Exchange::new(&client.patience, record);
+    let holds = answer.parts.extensions.remove::<Holds>();
+    exchange.hold(holds);
     let body = match answer.payload {
         Payload::Own(bytes) => ResponseBody::own(bytes, exchange),
         Payload::Server(body) => ResponseBody::server(body, exchange),
         Payload::Encoded(body) => ResponseBody::encoded(body, exchange),
+        Payload::Switched(server) => ResponseBody::switched(server, exchange),
     };
     Response::from_parts(answer.parts, body)
+}
+
+/// Answers what could not be read as a request.
+fn refuse(client: &Client, error: &ProxyError) -> Response<ResponseBody> {
+    let answer = Answer::from_error(client, None, error);
+    client.worker.counters.answered(answer.parts.status);
+    let (parts, body) = (answer.parts, error.answer().1);
+    let exchange = Exchange::new(&client.patience, None);
+    Response::from_parts(parts, ResponseBody::own(body, exchange))
 }
 
 /// Gate, head, route. Errors are of requests that have no route.
 async fn answer(
     client: &Rc<Client>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
+    fragment: bool,
     mut record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
     #[cfg(test)]
@@ -120,17 +164,22 @@ async fn answer(
         "asked to panic"
     );
     let (parts, body) = request.into_parts();
-    let body = RequestBody::new(body, &client.patience);
-    let fragment = client.take_fragment();
     let (peer, secure) = (client.peer, client.hop.secure);
-    let arrival = arrival::admit(parts, fragment, !body.is_empty(), peer, secure)?;
-    let Some(mut arrival) = arrival else {
+    let has_body = !body.is_empty();
+    let arrived = client.worker.with_table(|table| {
+        let entry_point = table.entry_point(&client.entry_point);
+        let entry_point = entry_point.ok_or(ProxyError::NoRoute)?;
+        let intake = entry_point.intake();
+        let arrival = arrival::admit(parts, fragment, has_body, peer, secure, intake)?;
+        Ok::<_, ProxyError>(arrival.map(|mut arrival| {
+            arrival.enter(entry_point, &client.hop);
+            let route = table.find(&client.entry_point, &arrival.head).cloned();
+            (arrival, route)
+        }))
+    });
+    let Some((mut arrival, route)) = arrived? else {
         return Ok(Answer::own(StatusCode::OK));
     };
-    let route = client.worker.with_table(|table| {
-        arrival.enter(table.entry_point(&client.entry_point)?, &client.hop);
-        table.find(&client.entry_point, &arrival.head).cloned()
-    });
     let route = route.ok_or(ProxyError::NoRoute)?;
     if let Some(record) = record.as_deref_mut() {
         record.router.clone_from(&route.name);
@@ -142,7 +191,7 @@ async fn answer(
         upgrade: arrival.upgrade,
         expects_continue: arrival.expects_continue,
     };
-    Ok(through(client, &route, arrival.head, onward, record).await)
+    Ok(through(client, &route, 0, arrival.head, onward, record).await)
 }
 
 /// What goes to the server besides the head.
@@ -152,72 +201,170 @@ struct Onward {
     expects_continue: bool,
 }
 
-/// The middlewares in, the server, the middlewares out.
+/// How the way in ends.
+enum Inward {
+    /// At the service, or with the answer of a middleware.
+    Through,
+    /// With the answer of a server that was asked.
+    Denied(Box<Answer>),
+    /// The rest is inside of a middleware.
+    Around(Around),
+}
+
+/// The middlewares in from this one on, the server, the middlewares out.
 async fn through(
     client: &Rc<Client>,
     route: &Arc<Route>,
+    from: usize,
     mut head: Head,
     mut onward: Onward,
     mut record: Option<&mut Record>,
 ) -> Answer {
-    let mut passage = Passage::default();
-    let mut denied = None;
-    while let Some(auth) = arrival::inward(route, &mut passage, &mut head, |_, _, _| ()).await {
-        // Boxed so that routes without it do not carry its state.
-        let asked = authorize::ask(client, route, &auth, &mut head, &mut onward);
-        match Box::pin(asked).await {
-            Ok(permission) => {
-                passage.go_on(Recall::Cookies(permission.cookies));
-                if let (Some(record), Some(user)) = (record.as_deref_mut(), permission.user) {
-                    record.user = user;
+    let mut passage = Passage {
+        passed: from,
+        ..Passage::default()
+    };
+    let record_in = record.as_deref_mut();
+    let inward = inward(
+        client,
+        route,
+        &mut passage,
+        &mut head,
+        &mut onward,
+        record_in,
+    )
+    .await;
+    let inward = match (inward, passage.answer.is_some()) {
+        (Inward::Denied(answer), _) => Inward::Denied(answer),
+        (inward, false) if grpc_web::is_text(&passage.recalls) => {
+            // Boxed so that routes without it do not carry its state.
+            match Box::pin(grpc_web::decode(&mut head, &mut onward)).await {
+                Ok(()) => inward,
+                Err(error) => {
+                    let answer = Answer::from_error(client, Some(route), &error);
+                    Inward::Denied(Box::new(answer))
                 }
             }
-            Err(answer) => {
-                denied = Some(*answer);
-                break;
+        }
+        (inward, _) => inward,
+    };
+    let mut answer = match (inward, passage.answer.take()) {
+        (Inward::Denied(answer), _) => *answer,
+        (_, Some(answer)) => Answer::from_middleware(client, route, answer),
+        (Inward::Around(outer), None) => {
+            let from = passage.passed + 1;
+            // Boxed so that routes without them do not carry their state.
+            let inside = around::around(client, route, outer, from, head, onward, record);
+            Box::pin(inside).await
+        }
+        (Inward::Through, None) => {
+            match service::serve(client, route, head, onward, record).await {
+                Ok(answer) => answer,
+                Err(error) => Answer::from_error(client, Some(route), &error),
             }
         }
+    };
+    outward(client, route, from, passage, &mut answer).await;
+    answer
+}
+
+/// As far in as the middlewares let the request.
+async fn inward(
+    client: &Rc<Client>,
+    route: &Arc<Route>,
+    passage: &mut Passage,
+    head: &mut Head,
+    onward: &mut Onward,
+    mut record: Option<&mut Record>,
+) -> Inward {
+    while let Some(pause) = arrival::inward(route, passage, head, |_, _, _| ()).await {
+        match pause {
+            // Boxed so that routes without them do not carry their state.
+            Pause::Enter(limit) => match Box::pin(limit.enter()).await {
+                Ok(hold) => {
+                    passage.holds.extend(hold);
+                    passage.go_on(None);
+                }
+                Err(answer) => {
+                    passage.answer = Some(answer);
+                    break;
+                }
+            },
+            Pause::Ask(auth) => {
+                let asked = authorize::ask(client, route, &auth, head, onward);
+                match Box::pin(asked).await {
+                    Ok(permission) => {
+                        passage.go_on(Recall::Cookies(permission.cookies));
+                        if let (Some(record), Some(user)) = (record.as_deref_mut(), permission.user)
+                        {
+                            record.user = user;
+                        }
+                    }
+                    Err(answer) => return Inward::Denied(answer),
+                }
+            }
+            Pause::Around(outer) => return Inward::Around(outer),
+        }
     }
+    Inward::Through
+}
+
+/// Out through those middlewares from `from` on that the request has passed.
+async fn outward(
+    client: &Rc<Client>,
+    route: &Arc<Route>,
+    from: usize,
+    passage: Passage,
+    answer: &mut Answer,
+) {
     let Passage {
         passed,
         mut recalls,
-        answer,
+        holds,
+        ..
     } = passage;
-    let early = answer.map(|answer| Answer::from_middleware(client, route, answer));
-    let early = denied.or(early);
-    let mut answer = match early {
-        Some(answer) => answer,
-        None => match to_server(client, route, head, onward, record).await {
-            Ok(answer) => answer,
-            Err(error) => Answer::from_error(client, Some(route), &error),
-        },
-    };
-    let passed = route.middlewares.get(..passed).unwrap_or_default();
+    let passed = route.middlewares.get(from..passed).unwrap_or_default();
     for (at, middleware) in passed.iter().enumerate().rev() {
         let recall = recalls
-            .pop_if(|(of, _)| *of == at)
+            .pop_if(|(of, _)| *of == from + at)
             .map(|(_, recall)| recall);
+        if let Some(Recall::GrpcWeb(dialect)) = &recall {
+            grpc_web::encode(answer, dialect);
+        }
         if let Some((compress, coding)) = middleware.compression(recall.as_ref()) {
             // Boxed so that routes without it do not carry its state.
-            let compressed = Box::pin(coding::compress(&mut answer, compress, coding)).await;
+            let compressed = Box::pin(coding::compress(answer, compress, coding)).await;
             if let Err(error) = compressed {
-                answer = Answer::from_error(client, Some(route), &error);
+                *answer = Answer::from_error(client, Some(route), &error);
             }
         }
         middleware.on_response(recall, &mut answer.parts);
     }
     if passed.iter().any(|it| it.detects_content_type())
-        && let Err(error) = media_type::detect(&mut answer).await
+        && let Err(error) = media_type::detect(answer).await
     {
-        return Answer::from_error(client, Some(route), &ProxyError::UpstreamReset(error));
+        *answer = Answer::from_error(client, Some(route), &ProxyError::UpstreamReset(error));
     }
-    answer
+    if !holds.is_empty() {
+        let mut all = Holds(holds.into_iter().map(Arc::new).collect());
+        // Those of the way inside.
+        all.0.extend(
+            answer
+                .parts
+                .extensions
+                .remove::<Holds>()
+                .into_iter()
+                .flat_map(|it| it.0),
+        );
+        answer.parts.extensions.insert(all);
+    }
 }
 
-/// The server's response, or why there is none.
+/// The response of the server that gets this turn, or why there is none.
 async fn to_server(
     client: &Rc<Client>,
     route: &Route,
+    mut turn: Turn<'_>,
     mut head: Head,
     onward: Onward,
     record: Option<&mut Record>,
@@ -227,24 +374,29 @@ async fn to_server(
         upgrade,
         expects_continue,
     } = onward;
-    headers::leave(&mut head.headers, &client.hop, head.omit_forwarded_for);
-    let (response, lease) =
-        forward::forward(&client.worker, &route.service, head, body, expects_continue).await?;
+    let draining = client.worker.draining.get();
+    if let Some(answer) = arrival::depart(turn.balancer, &mut head, draining) {
+        return Ok(Answer::from_middleware(client, route, answer));
+    }
+    let (worker, socket) = (&client.worker, client.socket.as_deref());
+    let reply = forward::forward(worker, &mut turn, head, body, expects_continue, socket);
+    let Reply {
+        mut parts,
+        mut body,
+        server,
+    } = reply.await?;
     if let Some(record) = record {
-        record.server = lease
-            .server
-            .authority
-            .to_str()
-            .unwrap_or_default()
-            .to_owned();
-        record.container.clone_from(&lease.server.container);
+        record.server = server.authority.to_str().unwrap_or_default().to_owned();
+        record.container.clone_from(&server.container);
+        record.service.clone_from(&turn.balancer.name);
     }
-    let (mut parts, incoming) = response.into_parts();
+    let cookie = turn.cookie(&server);
+    parts
+        .headers
+        .extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
+    body.count(turn.into_load());
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        return switch(client, parts, lease, upgrade.as_ref());
-    }
-    if !is_plain_coding(&parts) {
-        return Err(ProxyError::UpstreamCoding);
+        return switch(client, parts, body, upgrade.as_ref());
     }
     headers::strip_response(&mut parts.headers, false);
     if upgrade.is_some() {
@@ -256,54 +408,35 @@ async fn to_server(
     parts.version = http::Version::HTTP_11;
     Ok(Answer {
         parts,
-        payload: Payload::Server(ServerBody::new(incoming, lease)),
+        payload: Payload::Server(body),
         reason: "",
     })
 }
 
-/// Hands the server's socket to the connection task, which tunnels once hyper has
-/// written the 101.
+/// Hands the server's socket to the connection task, which tunnels once the 101 is
+/// written.
 fn switch(
     client: &Client,
     mut parts: Parts,
-    lease: Lease,
+    body: ServerBody,
     asked: Option<&HeaderValue>,
 ) -> Result<Answer, ProxyError> {
     let got = parts.headers.get(UPGRADE);
     let agreed = asked
         .zip(got)
         .is_some_and(|(asked, got)| asked.as_bytes().eq_ignore_ascii_case(got.as_bytes()));
-    let Connection::Http1(connection) = lease.connection else {
-        return Err(ProxyError::UpstreamSwitched);
-    };
-    if !agreed {
-        return Err(ProxyError::UpstreamSwitched);
-    }
+    let server = body.into_leftover().filter(|_| agreed);
+    let server = server.ok_or(ProxyError::UpstreamSwitched)?;
     headers::strip_response(&mut parts.headers, true);
     client.patience.enter(Phase::Tunnel);
-    client.switched_to(connection);
     Ok(Answer {
         parts,
-        payload: Payload::Own(Bytes::new()),
+        payload: Payload::Switched(Box::new(server)),
         reason: "",
     })
 }
 
-/// hyper decodes `chunked` alone; any other coding would reach the client as if
-/// it were the content.
-fn is_plain_coding(parts: &Parts) -> bool {
-    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(coding), None) => coding
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"chunked"),
-        _ => false,
-    }
-}
-
-fn record_of(client: &Client, request: &Request<Incoming>) -> Record {
+fn record_of(client: &Client, request: &Request<RequestBody>) -> Record {
     let host = request.headers().get(http::header::HOST);
     Record {
         started: Instant::now(),
@@ -337,6 +470,7 @@ impl Payload {
             Self::Own(bytes) => u64::try_from(bytes.len()).ok(),
             Self::Server(body) => body.length(),
             Self::Encoded(_) => None,
+            Self::Switched(_) => Some(0),
         }
     }
 }
@@ -358,7 +492,7 @@ impl Answer {
             status = answer.status.as_u16(),
             entrypoint = &*client.entry_point,
             router = route.name,
-            "answered by a middleware"
+            "answered on the way"
         );
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = answer.status;

@@ -1,18 +1,19 @@
 //! How long the proxy waits for a client: one small record for each connection,
 //! looked at once a second by the worker.
 //!
-//! hyper has a timer for request heads only, and sets it anew for every request.
-//! Here the hot path only writes a coarse time into cells; [`Patience::verdict`]
+//! A timer for each wait would be set anew for every request. Instead the hot path only writes a coarse time into cells; [`Patience::verdict`]
 //! finds slow heads, idle connections, stalled and trickling bodies, and clients
 //! that do not read. Limits are therefore kept to within a second.
 //!
-//! Does not know hyper: the stream, the bodies and the connection task report.
+//! Does not know HTTP: the socket, the bodies and the connection task report.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::Waker;
+use std::time::Duration;
 
 use crate::config::Timeouts;
+use crate::routing::Terms;
 
 /// A body slower than this many bytes a second …
 const MIN_BODY_RATE: u64 = 500;
@@ -63,6 +64,12 @@ pub(crate) enum Verdict {
 /// The record of one connection.
 pub(crate) struct Patience {
     clock: CoarseClock,
+    /// Of the entry point; they come before the process's.
+    terms: Cell<Terms>,
+    opened: u32,
+    requests: Cell<u32>,
+    /// When the request began to arrive.
+    request_since: Cell<u32>,
     phase: Cell<Phase>,
     phase_since: Cell<u32>,
     /// When the wait for body bytes began; only meaningful while `body_waiting`.
@@ -71,9 +78,9 @@ pub(crate) struct Patience {
     body_open: Cell<bool>,
     body_waited: Cell<u32>,
     body_bytes: Cell<u64>,
+    body_may_pause: Cell<bool>,
     write_since: Cell<u32>,
     write_waiting: Cell<bool>,
-    fragment: Cell<bool>,
     ordered: Cell<Verdict>,
     waker: RefCell<Option<Waker>>,
 }
@@ -90,7 +97,6 @@ impl CoarseClock {
 
 impl Limits {
     pub(crate) fn new(timeouts: &Timeouts) -> Self {
-        let seconds = |d: std::time::Duration| u32::try_from(d.as_secs()).unwrap_or(u32::MAX);
         Self {
             head: seconds(timeouts.head),
             idle: seconds(timeouts.idle),
@@ -105,6 +111,10 @@ impl Patience {
         let now = clock.now();
         Self {
             clock,
+            terms: Cell::new(Terms::default()),
+            opened: now,
+            requests: Cell::new(0),
+            request_since: Cell::new(now),
             phase: Cell::new(Phase::New),
             phase_since: Cell::new(now),
             body_since: Cell::new(now),
@@ -112,12 +122,32 @@ impl Patience {
             body_open: Cell::new(false),
             body_waited: Cell::new(0),
             body_bytes: Cell::new(0),
+            body_may_pause: Cell::new(false),
             write_since: Cell::new(now),
             write_waiting: Cell::new(false),
-            fragment: Cell::new(false),
             ordered: Cell::new(Verdict::Stay),
             waker: RefCell::new(None),
         }
+    }
+
+    /// For a connection of an entry point.
+    pub(crate) fn agree(&self, terms: Terms) {
+        self.terms.set(terms);
+    }
+
+    /// The answer to the request being served is to be the connection's last.
+    pub(crate) fn is_worn_out(&self) -> bool {
+        let asked = self.requests.get();
+        let age = self.clock.now().saturating_sub(self.opened);
+        self.terms
+            .get()
+            .max_requests
+            .is_some_and(|most| asked >= most)
+            || self
+                .terms
+                .get()
+                .max_time
+                .is_some_and(|most| age >= seconds(most))
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -125,7 +155,13 @@ impl Patience {
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
-        self.phase.set(phase);
+        let before = self.phase.replace(phase);
+        if phase == Phase::Head || (phase == Phase::Serving && before != Phase::Head) {
+            self.request_since.set(self.clock.now());
+        }
+        if phase == Phase::Serving {
+            self.requests.set(self.requests.get().saturating_add(1));
+        }
         self.phase_since.set(self.clock.now());
         if phase != Phase::Serving {
             self.body_waiting.set(false);
@@ -142,9 +178,14 @@ impl Patience {
         self.body_open.get()
     }
 
+    /// The request body is one side of a conversation: its pauses have no limit.
+    pub(crate) fn let_body_pause(&self) {
+        self.body_may_pause.set(true);
+    }
+
     /// The request body was asked for and has nothing yet.
     pub(crate) fn body_pending(&self) {
-        if !self.body_waiting.replace(true) {
+        if !self.body_may_pause.get() && !self.body_waiting.replace(true) {
             self.body_since.set(self.clock.now());
         }
     }
@@ -168,16 +209,6 @@ impl Patience {
         self.body_bytes.set(0);
     }
 
-    /// The request line being received has a `#`.
-    pub(crate) fn fragment_seen(&self) {
-        self.fragment.set(true);
-    }
-
-    /// Whether the last request line had a `#`; forgets it.
-    pub(crate) fn take_fragment(&self) -> bool {
-        self.fragment.take()
-    }
-
     pub(crate) fn write_pending(&self) {
         if !self.write_waiting.replace(true) {
             self.write_since.set(self.clock.now());
@@ -199,13 +230,16 @@ impl Patience {
         if self.write_waiting.get() && longer(&self.write_since, limits.write) {
             return Verdict::Cut;
         }
+        if self.breaks_terms(phase) {
+            return Verdict::Cut;
+        }
         let late = match phase {
             Phase::New | Phase::Head => longer(&self.phase_since, limits.head),
             Phase::Idle => {
                 let limit = if self.body_open.get() {
                     LINGER_SECONDS
                 } else {
-                    limits.idle
+                    self.terms.get().idle.map_or(limits.idle, seconds)
                 };
                 // Finish, not cut: a request that is just arriving is still answered.
                 return if longer(&self.phase_since, limit) {
@@ -223,6 +257,17 @@ impl Patience {
         if late { Verdict::Cut } else { Verdict::Stay }
     }
 
+    /// Takes longer than its entry point allows.
+    fn breaks_terms(&self, phase: Phase) -> bool {
+        let now = self.clock.now();
+        let longer = |since: &Cell<u32>, limit: Option<Duration>| {
+            limit.is_some_and(|limit| now.saturating_sub(since.get()) > seconds(limit))
+        };
+        let arriving = phase == Phase::Head || (phase == Phase::Serving && self.body_open.get());
+        (arriving && longer(&self.request_since, self.terms.get().read))
+            || (phase == Phase::Serving && longer(&self.phase_since, self.terms.get().write))
+    }
+
     /// Orders the connection task to act and wakes it. Orders only get stricter.
     pub(crate) fn order(&self, verdict: Verdict) {
         if verdict == Verdict::Stay || self.ordered.get() == Verdict::Cut {
@@ -235,12 +280,22 @@ impl Patience {
         }
     }
 
+    /// It was ordered to close at once.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.ordered.get() == Verdict::Cut
+    }
+
     /// The order in force; wakes `waker` when it changes.
     pub(crate) fn ordered(&self, waker: &Waker) -> Verdict {
         let mut slot = self.waker.borrow_mut();
         if slot.as_ref().is_none_or(|known| !known.will_wake(waker)) {
             *slot = Some(waker.clone());
         }
+        self.ordered.get()
+    }
+
+    /// The order in force.
+    pub(crate) fn order_in_force(&self) -> Verdict {
         self.ordered.get()
     }
 
@@ -260,6 +315,12 @@ impl Patience {
         self.body_bytes.set(0);
         false
     }
+}
+
+/// Whole ones, rounded up.
+fn seconds(time: Duration) -> u32 {
+    let whole = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    whole.saturating_add(u32::from(time.subsec_nanos() > 0))
 }
 
 #[cfg(test)]
@@ -345,5 +406,47 @@ mod tests {
         patience.order(Verdict::Cut);
         patience.order(Verdict::Finish);
         assert_eq!(patience.ordered(Waker::noop()), Verdict::Cut);
+    }
+
+    #[test]
+    fn an_entry_point_has_limits_of_its_own() {
+        let (clock, patience, limits) = patience();
+        patience.agree(Terms {
+            read: Some(Duration::from_secs(20)),
+            write: Some(Duration::from_secs(30)),
+            idle: Some(Duration::from_secs(100)),
+            max_requests: Some(2),
+            max_time: Some(Duration::from_secs(1000)),
+            ..Terms::default()
+        });
+        patience.enter(Phase::Head);
+        patience.enter(Phase::Serving);
+        patience.body_begins();
+        for (now, expected) in [(20, Verdict::Stay), (21, Verdict::Cut)] {
+            clock.set(now);
+            patience.body_progress(100_000);
+            assert_eq!(patience.verdict(&limits), expected, "arriving at {now}");
+        }
+        patience.body_done();
+        for (now, expected) in [(30, Verdict::Stay), (31, Verdict::Cut)] {
+            clock.set(now);
+            assert_eq!(patience.verdict(&limits), expected, "answering at {now}");
+        }
+        assert!(!patience.is_worn_out());
+        patience.enter(Phase::Idle);
+        for (now, expected) in [(131, Verdict::Stay), (132, Verdict::Finish)] {
+            clock.set(now);
+            assert_eq!(patience.verdict(&limits), expected, "idle at {now}");
+        }
+        patience.enter(Phase::Serving);
+        assert!(patience.is_worn_out(), "the second request");
+        let (clock, old, _) = self::patience();
+        old.agree(Terms {
+            max_time: Some(Duration::from_millis(500)),
+            ..Terms::default()
+        });
+        assert!(!old.is_worn_out());
+        clock.set(1);
+        assert!(old.is_worn_out());
     }
 }

@@ -1,9 +1,9 @@
 //! Idle connections to servers, one pool for each worker.
 //!
 //! Keyed by endpoint identity, never by address: Docker gives addresses to other
-//! containers. A connection is lent as a [`Lease`] and comes back after a clean
-//! end; dropping the lease closes it. The worker's sweep closes what has been idle
-//! too long and what belongs to servers that left the table.
+//! containers. A connection is taken out for one exchange and put back by its
+//! [`Lease`] after a clean end. The worker's sweep closes what has been idle too
+//! long, what the server has closed, and what belongs to servers that left the table.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -13,14 +13,10 @@ use std::sync::Arc;
 use hyper::client::conn::http2;
 
 use super::body::RequestBody;
-use super::connect::{Connection, Http1Connection};
+use super::connect::Connection;
 use super::patience::CoarseClock;
+use super::server_connection::Http1Connection;
 use crate::balance::{Server, ServerKey};
-
-/// Idle connections kept for one server.
-const MAX_IDLE_PER_SERVER: usize = 200;
-/// How long a connection may be idle, in seconds.
-const MAX_IDLE_SECONDS: u32 = 90;
 
 /// The idle connections of one worker.
 pub(crate) struct Pool {
@@ -33,14 +29,13 @@ pub(crate) struct Pool {
 struct Idle {
     connection: Http1Connection,
     since: u32,
+    /// In seconds.
+    limit: u32,
 }
 
-/// A connection in use by one request.
+/// A server that is serving a request, and the way back for its connection.
 pub(crate) struct Lease {
-    pub(crate) connection: Connection,
     pub(crate) server: Arc<Server>,
-    /// It has carried requests before: it may turn out closed.
-    pub(crate) reused: bool,
     pool: Rc<Pool>,
 }
 
@@ -53,28 +48,29 @@ impl Pool {
         }
     }
 
-    /// The connection to `server` that was used last, if one is idle.
-    pub(crate) fn take(self: &Rc<Self>, server: &Arc<Server>) -> Option<Lease> {
-        let connection = self
-            .take_http1(server.key)
-            .or_else(|| self.share_http2(server.key))?;
-        Some(Lease {
-            connection,
-            server: Arc::clone(server),
-            reused: true,
-            pool: Rc::clone(self),
-        })
+    /// The connection to `server` that was used last, if one is idle. `once`: the
+    /// request will not be sent twice, so that a look at the socket is worth it. `http1`: none
+    /// of HTTP/2.
+    pub(crate) fn take(&self, server: &Server, once: bool, http1: bool) -> Option<Connection> {
+        self.take_http1(server.key, once)
+            .map(Connection::Http1)
+            .or_else(|| {
+                let shared = self.share_http2(server.key).filter(|_| !http1);
+                shared.map(Connection::Http2)
+            })
     }
 
-    /// A lease for a new connection.
-    pub(crate) fn lend(self: &Rc<Self>, server: Arc<Server>, connection: Connection) -> Lease {
-        if let Connection::Http2(sender) = &connection {
+    /// Lets others use a new connection that carries many requests.
+    pub(crate) fn share(&self, server: &Server, connection: &Connection) {
+        if let Connection::Http2(sender) = connection {
             self.shared.borrow_mut().insert(server.key, sender.clone());
         }
+    }
+
+    /// For a connection that is in use by a request to `server`.
+    pub(crate) fn lease(self: &Rc<Self>, server: Arc<Server>) -> Lease {
         Lease {
-            connection,
             server,
-            reused: false,
             pool: Rc::clone(self),
         }
     }
@@ -84,10 +80,10 @@ impl Pool {
         let now = self.clock.now();
         self.idle.borrow_mut().retain(|key, idle| {
             let is_live = live.contains(key);
-            idle.retain(|entry| {
+            idle.retain_mut(|entry| {
                 is_live
-                    && !entry.connection.sender.is_closed()
-                    && now.saturating_sub(entry.since) <= MAX_IDLE_SECONDS
+                    && now.saturating_sub(entry.since) <= entry.limit
+                    && entry.connection.is_silent()
             });
             !idle.is_empty()
         });
@@ -96,43 +92,43 @@ impl Pool {
             .retain(|key, sender| live.contains(key) && !sender.is_closed());
     }
 
-    fn take_http1(&self, key: ServerKey) -> Option<Connection> {
+    fn take_http1(&self, key: ServerKey, once: bool) -> Option<Http1Connection> {
         let mut idle = self.idle.borrow_mut();
         let connections = idle.get_mut(&key)?;
-        while let Some(entry) = connections.pop() {
-            // Not ready: closed meanwhile, or its last request is still being sent.
-            if entry.connection.sender.is_ready() {
-                return Some(Connection::Http1(entry.connection));
+        while let Some(Idle { mut connection, .. }) = connections.pop() {
+            let usable = if once {
+                connection.is_silent_now()
+            } else {
+                connection.is_silent()
+            };
+            if usable {
+                return Some(connection);
             }
         }
         None
     }
 
-    fn share_http2(&self, key: ServerKey) -> Option<Connection> {
+    fn share_http2(&self, key: ServerKey) -> Option<http2::SendRequest<RequestBody>> {
         let shared = self.shared.borrow();
         if shared.is_empty() {
             return None;
         }
         let sender = shared.get(&key)?;
-        (!sender.is_closed()).then(|| Connection::Http2(sender.clone()))
+        (!sender.is_closed()).then(|| sender.clone())
     }
 }
 
 impl Lease {
-    /// After a clean end of the response.
-    pub(crate) fn give_back(self) {
-        let Connection::Http1(connection) = self.connection else {
-            return;
-        };
-        if connection.sender.is_closed() {
-            return;
-        }
+    /// After a clean end of the exchange.
+    pub(crate) fn give_back(self, connection: Http1Connection) {
         let mut idle = self.pool.idle.borrow_mut();
         let connections = idle.entry(self.server.key).or_default();
-        if connections.len() < MAX_IDLE_PER_SERVER {
+        let transport = &self.server.transport;
+        if connections.len() < transport.max_idle {
             connections.push(Idle {
                 connection,
                 since: self.pool.clock.now(),
+                limit: transport.idle_seconds(),
             });
         }
     }

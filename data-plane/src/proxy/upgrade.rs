@@ -1,28 +1,25 @@
 //! After a 101: bytes both ways until both sides are done.
 //!
-//! Runs in the connection's own task. What either side sent early, behind its
-//! head, goes first. Nothing of it was looked at before the server switched.
+//! Runs in the connection's own task. What either side sent early, behind its head,
+//! goes first. Nothing of it was looked at before the server switched.
 
 use std::io;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 
 use super::connect::Leftover;
 
 /// Joins the two sockets; ends when both directions have ended. A side that
 /// finishes sending is told so to the other, which may go on.
-pub(crate) async fn tunnel<C>(mut client: C, early: Bytes, server: Leftover) -> io::Result<()>
+pub(crate) async fn tunnel<C>(mut client: C, server: Leftover) -> io::Result<()>
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
     let Leftover {
         stream: mut server,
         early: answer,
+        load: _load,
     } = server;
-    if !early.is_empty() {
-        server.write_all(&early).await?;
-    }
     if !answer.is_empty() {
         client.write_all(&answer).await?;
     }

@@ -1,10 +1,13 @@
 //! Where proxies listen, and whose forwarded headers they believe there.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use fairway_proto::discovery::v1 as wire;
 
+use super::intake::Intake;
 use super::network::{Network, NetworkError};
+use super::terms::Terms;
 
 /// An address every proxy listens on.
 #[derive(Debug)]
@@ -12,6 +15,20 @@ pub(crate) struct EntryPoint {
     name: String,
     address: String,
     trusted: Trust,
+    intake: Intake,
+    terms: Terms,
+    middlewares: Box<[String]>,
+    proxy_protocol: Option<Trust>,
+    http2: Http2Limits,
+}
+
+/// How much of HTTP/2 a client may use, where the entry point says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Http2Limits {
+    /// Requests of one connection at the same time.
+    pub(crate) max_concurrent_streams: Option<NonZeroU32>,
+    /// Bytes of the table that compressed headers are read with.
+    pub(crate) max_decoder_header_table_size: Option<u32>,
 }
 
 /// Why an entry point cannot be used.
@@ -20,6 +37,9 @@ pub(crate) enum EntryPointError {
     /// Not of the form `host:port`.
     #[error("`{0}` is not an address to listen on; write `:80`, `host:80` or `[v6]:80`")]
     Address(String),
+    /// In `connection`.
+    #[error("`{0}` is not the name of a header")]
+    HeaderName(String),
     /// In `trustedIPs`.
     #[error(transparent)]
     Trusted(#[from] NetworkError),
@@ -38,7 +58,23 @@ impl EntryPoint {
         Ok(Self {
             name: name.to_owned(),
             address: spec.address.clone(),
-            trusted: Trust::build(spec.forwarded_headers.as_ref())?,
+            trusted: match &spec.forwarded_headers {
+                Some(spec) => Trust::build(spec.insecure, &spec.trusted_ips)?,
+                None => Trust::Networks(Box::default()),
+            },
+            proxy_protocol: match &spec.proxy_protocol {
+                Some(spec) => Some(Trust::build(spec.insecure, &spec.trusted_ips)?),
+                None => None,
+            },
+            http2: spec
+                .http2
+                .map_or_else(Http2Limits::default, |spec| Http2Limits {
+                    max_concurrent_streams: NonZeroU32::new(spec.max_concurrent_streams),
+                    max_decoder_header_table_size: spec.max_decoder_header_table_size,
+                }),
+            intake: Intake::build(spec).map_err(EntryPointError::HeaderName)?,
+            terms: Terms::build(spec),
+            middlewares: spec.middlewares.clone().into(),
         })
     }
 
@@ -52,13 +88,39 @@ impl EntryPoint {
         &self.address
     }
 
+    /// What is made of requests before rules look at them.
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.intake
+    }
+
+    /// How long clients may take.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Names of the middlewares that come before those of every router.
+    pub(crate) fn middlewares(&self) -> &[String] {
+        &self.middlewares
+    }
+
     /// Whose `X-Forwarded-*` headers are believed.
     pub(crate) fn trusted(&self) -> &Trust {
         &self.trusted
     }
+
+    /// Is a PROXY header of this peer believed?
+    pub(crate) fn reads_proxy_header_of(&self, peer: IpAddr) -> bool {
+        let trust = self.proxy_protocol.as_ref();
+        trust.is_some_and(|trust| trust.is_trusted(peer))
+    }
+
+    /// How much of HTTP/2 a client may use.
+    pub(crate) fn http2(&self) -> Http2Limits {
+        self.http2
+    }
 }
 
-/// Whose forwarded headers are believed.
+/// Who is believed: about forwarded headers, or in a PROXY header.
 #[derive(Debug)]
 pub(crate) enum Trust {
     /// Everybody's.
@@ -68,18 +130,15 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
-    fn build(spec: Option<&wire::ForwardedHeaders>) -> Result<Self, NetworkError> {
-        let Some(spec) = spec else {
-            return Ok(Self::Networks(Box::default()));
-        };
-        if spec.insecure {
+    fn build(insecure: bool, trusted_ips: &[String]) -> Result<Self, NetworkError> {
+        if insecure {
             return Ok(Self::Everybody);
         }
-        let networks = spec.trusted_ips.iter().map(|text| text.trim().parse());
+        let networks = trusted_ips.iter().map(|text| text.trim().parse());
         Ok(Self::Networks(networks.collect::<Result<_, _>>()?))
     }
 
-    /// Are the forwarded headers of this peer believed?
+    /// Is this peer believed?
     pub(crate) fn is_trusted(&self, peer: IpAddr) -> bool {
         match self {
             Self::Everybody => true,
@@ -98,7 +157,9 @@ mod tests {
             forwarded_headers: Some(wire::ForwardedHeaders {
                 insecure,
                 trusted_ips: trusted.iter().map(|text| (*text).to_owned()).collect(),
+                ..Default::default()
             }),
+            ..Default::default()
         }
     }
 
@@ -118,6 +179,26 @@ mod tests {
                 expected,
                 "{peer}"
             );
+        }
+    }
+
+    #[test]
+    fn nobodys_proxy_header_is_read_unless_the_entry_point_says_whose() {
+        let mut spec = entry_point(":80", true, &[]);
+        for (insecure, trusted, from, expected) in [
+            (None, &[][..], "10.0.0.1", false),
+            (Some(false), &[], "10.0.0.1", false),
+            (Some(false), &["10.0.0.0/8"], "10.0.0.1", true),
+            (Some(false), &["10.0.0.0/8"], "11.0.0.1", false),
+            (Some(true), &[], "11.0.0.1", true),
+        ] {
+            spec.proxy_protocol = insecure.map(|insecure| wire::ProxyProtocol {
+                insecure,
+                trusted_ips: trusted.iter().map(|text| (*text).to_owned()).collect(),
+            });
+            let built = EntryPoint::build("web", &spec).unwrap();
+            let reads = built.reads_proxy_header_of(from.parse().unwrap());
+            assert_eq!(reads, expected, "{insecure:?} {trusted:?} {from}");
         }
     }
 

@@ -4,7 +4,7 @@ use fairway_proto::discovery::v1::RejectionKind;
 
 use super::entry_point::EntryPointError;
 use super::matcher::MatcherError;
-use crate::balance::ServerError;
+use crate::balance::{ServerError, TransportError};
 use crate::middleware::MiddlewareError;
 
 /// Becomes a rejection: the text is for the author of the resource.
@@ -24,8 +24,16 @@ pub(crate) enum BuildError {
     Middleware(#[from] MiddlewareError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     #[error("the loop guard `{0}` may not stand in a header")]
     LoopGuard(String),
+    /// A service that consists of itself.
+    #[error("the service `{0}` contains itself")]
+    Circle(String),
+    /// Services within services within …
+    #[error("services are nested in more than {0} levels")]
+    Levels(usize),
     /// What it refers to was not sent.
     #[error("the {kind} `{name}` does not exist")]
     Missing { kind: &'static str, name: String },
@@ -41,13 +49,18 @@ impl BuildError {
             Self::Kind
             | Self::Matcher(MatcherError::Unknown)
             | Self::Middleware(MiddlewareError::Unknown)
-            | Self::Server(ServerError::Scheme(_)) => RejectionKind::Unsupported,
+            | Self::Server(
+                ServerError::Scheme(_) | ServerError::Strategy | ServerError::Internal(_),
+            ) => RejectionKind::Unsupported,
             Self::Missing { .. } | Self::Rejected { .. } => RejectionKind::Dependency,
             Self::Mismatch
             | Self::EntryPoint(_)
             | Self::Matcher(_)
             | Self::Middleware(_)
             | Self::Server(_)
+            | Self::Transport(_)
+            | Self::Circle(_)
+            | Self::Levels(_)
             | Self::LoopGuard(_) => RejectionKind::Invalid,
         }
     }

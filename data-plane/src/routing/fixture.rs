@@ -104,7 +104,7 @@ pub(crate) fn id(kind: ResourceKind, name: &str) -> wire::ResourceId {
 pub(crate) fn entry_point(name: &str) -> wire::Resource {
     let spec = wire::EntryPoint {
         address: ":80".to_owned(),
-        forwarded_headers: None,
+        ..Default::default()
     };
     resource(ResourceKind::EntryPoint, name, Spec::EntryPoint(spec))
 }
@@ -134,9 +134,35 @@ pub(crate) fn service(name: &str, servers: &[&str]) -> wire::Resource {
         address: "10.0.0.1:80".to_owned(),
         weight: 1,
         container: (*id).to_owned(),
+        ..Default::default()
     });
     let spec = wire::Service {
         servers: servers.collect(),
+        ..Default::default()
+    };
+    resource(ResourceKind::Service, name, Spec::Service(spec))
+}
+
+/// A service of others by their weights.
+pub(crate) fn weighted(name: &str, services: &[(&str, u32)]) -> wire::Resource {
+    let services = services
+        .iter()
+        .map(|(service, weight)| wire::WeightedService {
+            service: (*service).to_owned(),
+            weight: *weight,
+            name: (*service).to_owned(),
+            cookie: format!("cookie-{service}"),
+        });
+    let parts = wire::service::Parts::Weighted(wire::WeightedServices {
+        services: services.collect(),
+    });
+    composite(name, parts)
+}
+
+/// A service of others.
+pub(crate) fn composite(name: &str, parts: wire::service::Parts) -> wire::Resource {
+    let spec = wire::Service {
+        parts: Some(parts),
         ..Default::default()
     };
     resource(ResourceKind::Service, name, Spec::Service(spec))

@@ -11,6 +11,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod host_index;
+mod intake;
 mod listing;
 mod matcher;
 pub(crate) mod network;
@@ -21,16 +22,22 @@ mod query;
 pub(crate) mod regexp;
 mod requirement;
 mod route;
+mod terms;
 
 use std::sync::Arc;
 
+use fairway_proto::discovery::v1 as wire;
+
 use self::build::Parts;
 pub(crate) use self::build::build;
-pub(crate) use self::entry_point::EntryPoint;
+pub(crate) use self::entry_point::{EntryPoint, Http2Limits};
+pub(crate) use self::intake::{Intake, Underscores};
 use self::listing::Listing;
 pub(crate) use self::matcher::{Failure, is_secret};
 pub(crate) use self::route::Route;
-use crate::balance::{Roster, Server};
+pub(crate) use self::terms::Terms;
+use crate::balance::{LoadBalancer, Roster, Server};
+use crate::middleware::Share;
 use crate::proxy::head::Head;
 
 /// Everything a proxy serves, at one version. Immutable.
@@ -42,12 +49,25 @@ pub(crate) struct RouteTable {
     /// What the next table is built from, together with the next mirror.
     parts: Parts,
     roster: Roster,
+    /// Of this proxy in what limits let through; the same in every table.
+    share: Arc<Share>,
+    /// The servers of `api@internal`: no update says where they are.
+    control_planes: Arc<[wire::Server]>,
 }
 
 impl RouteTable {
     /// The table before the first update: no entry point, no route.
+    #[cfg(test)]
     pub(crate) fn empty() -> Self {
         Self::default()
+    }
+
+    /// The table before the first update, of a proxy that reaches `api@internal` at these.
+    pub(crate) fn with_control_planes(control_planes: Arc<[wire::Server]>) -> Self {
+        Self {
+            control_planes,
+            ..Self::default()
+        }
     }
 
     /// Digest of the set this table was built from; empty before the first.
@@ -93,6 +113,16 @@ impl RouteTable {
     /// Every server a route may choose, each once. Connections to others can go.
     pub(crate) fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
         self.roster.servers()
+    }
+
+    /// Every service with servers of its own.
+    pub(crate) fn balancers(&self) -> impl Iterator<Item = &LoadBalancer> {
+        self.parts.balancers()
+    }
+
+    /// The part of this proxy in what all of them together may let through.
+    pub(crate) fn share(&self) -> &Share {
+        &self.share
     }
 
     fn listing(&self, entry_point: &str) -> Option<&Listing> {

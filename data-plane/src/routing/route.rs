@@ -9,7 +9,7 @@ use crate::balance::Service;
 use crate::middleware::Middleware;
 
 /// A router in service.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Route {
     /// Qualified: `web@docker`.
     pub(crate) name: String,

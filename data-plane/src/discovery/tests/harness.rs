@@ -201,6 +201,7 @@ impl Proxy {
                 id: "n1".to_owned(),
                 ..Node::default()
             },
+            draining: watch::channel(false).1,
         };
         let listeners: Arc<dyn Listeners> = Arc::clone(&doorman) as _;
         let task = tokio::spawn(run(config, Arc::clone(&table), listeners, sender));

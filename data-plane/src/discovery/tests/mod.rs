@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use fairway_proto::discovery::v1::server_message::Message as Said;
 use fairway_proto::discovery::v1::{
-    Question, Rejection, RejectionKind, RequestHead, ResourceKind, Router, Update,
+    Question, Rejection, RejectionKind, RequestHead, ResourceKind, Router, Share, Update,
 };
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -98,6 +99,40 @@ async fn what_was_removed_while_disconnected_is_gone_after_the_snapshot() {
     assert!(proxy.serves("two.test"));
     stream.exchange(snapshot("v2", base())).await;
     assert!(proxy.serves("one.test") && !proxy.serves("two.test"));
+}
+
+#[tokio::test]
+async fn a_smaller_share_counts_at_once_and_a_larger_one_after_a_while() {
+    let mut control_plane = ControlPlane::start().await;
+    let mut proxy = Proxy::start(&[control_plane.address]);
+    let mut stream = control_plane.accept().await;
+    let share = |place, proxies| Some(Said::Share(Share { proxies, place }));
+    let in_force = |proxy: &Proxy| {
+        let part = proxy.table.load().share().part();
+        (part.place, part.proxies)
+    };
+    stream.say(share(2, 4)).await;
+    stream.exchange(snapshot("v1", base())).await;
+    assert_eq!(in_force(&proxy), (2, 4), "from the first table on");
+    stream.say(share(0, 2)).await;
+    stream.exchange(delta("v2", [router_for("two")], [])).await;
+    assert_eq!(in_force(&proxy), (2, 4), "the others may come back");
+    stream.say(share(4, 5)).await;
+    stream.exchange(delta("v3", [], [])).await;
+    assert_eq!(in_force(&proxy), (4, 5));
+
+    // A control plane that knows of no other proxy yet.
+    drop(stream);
+    proxy.wait_for(|status| !status.connected).await;
+    let mut stream = control_plane.accept().await;
+    stream.exchange(delta("v3", [], [])).await;
+    assert_eq!(in_force(&proxy), (4, 5));
+    stream.say(share(0, 3)).await;
+    stream.exchange(delta("v3", [], [])).await;
+    assert_eq!(in_force(&proxy), (4, 5));
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(16)).await;
+    assert_eq!(in_force(&proxy), (0, 3));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use regex::Regex;
 
 use super::MiddlewareError;
-use crate::balance::{Server, ServerError, Service};
+use crate::balance::{LoadBalancer, Server, ServerError};
 use crate::proxy::head::Head;
 use crate::proxy::headers::{FORWARDED_FOR, ROUTER, forwarded_port};
 use crate::routing::regexp;
@@ -53,7 +53,7 @@ const OWN: [HeaderName; 10] = [
 
 #[derive(Debug)]
 pub(crate) struct ForwardAuth {
-    service: Service,
+    service: LoadBalancer,
     /// `https://auth.example`
     origin: String,
     host: HeaderValue,
@@ -89,7 +89,7 @@ impl ForwardAuth {
     pub(super) fn build(
         name: &str,
         spec: &wire::ForwardAuth,
-        enlist: impl FnMut(&wire::Server) -> Result<Arc<Server>, ServerError>,
+        enlist: impl FnMut(&wire::Server, &wire::Service) -> Result<Arc<Server>, ServerError>,
     ) -> Result<Self, MiddlewareError> {
         let target = PathAndQuery::try_from(spec.target.as_str());
         let target = target.map_err(|_| MiddlewareError::Target(spec.target.clone()))?;
@@ -101,7 +101,7 @@ impl ForwardAuth {
         let user_field = Some(&spec.header_field).filter(|it| !it.is_empty());
         let sign_in = Some(&spec.auth_signin_url).filter(|it| !it.is_empty());
         Ok(Self {
-            service: Service::build(name, &service(spec), None, enlist)?,
+            service: LoadBalancer::build(name, &service(spec), None, enlist)?,
             origin: format!("{scheme}://{}", spec.host),
             host: value("Host", &spec.host)?,
             target,
@@ -121,7 +121,7 @@ impl ForwardAuth {
     }
 
     /// The server that is asked.
-    pub(crate) fn service(&self) -> &Service {
+    pub(crate) fn service(&self) -> &LoadBalancer {
         &self.service
     }
 
@@ -267,6 +267,20 @@ impl ForwardAuth {
     }
 }
 
+impl ForwardAuth {
+    /// What else a yes does, in sentences for explanations.
+    pub(crate) fn effects_of_yes(&self) -> Vec<String> {
+        let copied = self.response_headers.iter().filter(|it| may_be_copied(it));
+        let copied = copied.map(|name| format!("takes the request header {name} from its answer"));
+        let pattern = self.response_headers_regex.as_ref();
+        let matched =
+            pattern.map(|it| format!("takes request headers that match {it} from its answer"));
+        let cookies = self.cookies.iter();
+        let cookies = cookies.map(|name| format!("gives the client its cookie {name}"));
+        copied.chain(matched).chain(cookies).collect()
+    }
+}
+
 impl fmt::Display for ForwardAuth {
     /// The URL, without the query: it may hold a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -299,12 +313,10 @@ fn service(spec: &wire::ForwardAuth) -> wire::Service {
             scheme: spec.scheme,
             address: spec.address.clone(),
             weight: 1,
-            container: String::new(),
+            ..wire::Server::default()
         }],
-        pass_host_header: false,
-        unavailable_reason: String::new(),
         dial_timeout_ms: DIAL_MILLIS,
-        response_header_timeout_ms: 0,
+        ..wire::Service::default()
     }
 }
 

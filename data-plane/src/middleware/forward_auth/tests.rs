@@ -14,8 +14,8 @@ fn auth(change: impl FnOnce(&mut wire::ForwardAuth)) -> ForwardAuth {
     };
     change(&mut spec);
     let mut roster = Roster::default();
-    ForwardAuth::build("m@docker", &spec, |server| {
-        roster.enlist(server, &Roster::default())
+    ForwardAuth::build("m@docker", &spec, |server, of| {
+        roster.enlist(server, of, &Arc::default(), &Roster::default())
     })
     .unwrap()
 }

@@ -4,13 +4,11 @@
 //! The way out is walked as for a real answer, innermost first, with what each
 //! middleware kept of this request.
 
-use std::sync::Arc;
-
 use fairway_proto::discovery::v1 as wire;
 use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, LOCATION, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::super::arrival::{self, Passage};
+use super::super::arrival::{self, Passage, Pause};
 use super::super::head::Head;
 use crate::middleware::{Answer, ForwardAuth, Middleware, Recall};
 use crate::routing::{Route, is_secret};
@@ -18,27 +16,24 @@ use crate::routing::{Route, is_secret};
 /// Stands for what a server may have said: shows whether `Vary` is replaced or added to.
 const SERVER_VARY: HeaderValue = HeaderValue::from_static("*server");
 
-/// Runs the middlewares on `head` and says what each did.
-pub(super) async fn tell_middlewares(
+/// Runs the middlewares on `head` and says what each does on the way in.
+pub(super) async fn tell_way_in(
     route: &Route,
     head: &mut Head,
     told: &mut wire::Explanation,
-) -> Option<Answer> {
+) -> Passage {
     let mut passage = Passage::default();
-    while let Some(auth) = inward(route, &mut passage, head, told).await {
-        let effect = format!("asks {auth}; what follows is so if that server agrees");
-        told.middlewares.push(wire::MiddlewareStep {
-            name: auth.service().name.clone(),
-            effects: vec![effect],
-            answers: false,
-        });
-        passage.go_on(Recall::Cookies(Vec::new()));
-    }
-    tell_way_out(route, &mut passage, told);
-    for step in &mut told.middlewares {
-        if step.effects.is_empty() {
-            step.effects
-                .push("changes nothing in this request".to_owned());
+    while let Some(pause) = inward(route, &mut passage, head, told).await {
+        let middleware = route.middlewares.get(passage.passed);
+        let name = middleware.map_or("", |it| it.name()).to_owned();
+        let step = match pause {
+            Pause::Ask(auth) => ask(&mut passage, name, &auth),
+            Pause::Enter(limit) => decide(&mut passage, name, limit.foretell()),
+            Pause::Around(around) => decide(&mut passage, name, around.foretell()),
+        };
+        told.middlewares.push(step);
+        if passage.answer.is_some() {
+            break;
         }
     }
     if let Some(answer) = &passage.answer
@@ -46,16 +41,51 @@ pub(super) async fn tell_middlewares(
     {
         told.detail = format!("the middleware {} {}", last.name, answered(answer));
     }
-    passage.answer
+    passage
 }
 
-/// Goes on through the middlewares, up to one that asks another server.
+fn ask(passage: &mut Passage, name: String, auth: &ForwardAuth) -> wire::MiddlewareStep {
+    passage.go_on(Recall::Cookies(Vec::new()));
+    let asks = format!("asks {auth}; what follows is so if that server agrees");
+    let mut effects = vec![asks];
+    effects.extend(auth.effects_of_yes());
+    wire::MiddlewareStep {
+        name,
+        effects,
+        answers: false,
+    }
+}
+
+/// What the middleware would do as things are now.
+fn decide(
+    passage: &mut Passage,
+    name: String,
+    (effect, answer): (String, Option<Answer>),
+) -> wire::MiddlewareStep {
+    let mut effects = vec![effect];
+    match &answer {
+        None => passage.go_on(None),
+        Some(answer) => {
+            effects.push(answered(answer));
+            effects.extend(answer_headers(answer));
+        }
+    }
+    let answers = answer.is_some();
+    passage.answer = answer;
+    wire::MiddlewareStep {
+        name,
+        effects,
+        answers,
+    }
+}
+
+/// Goes on through the middlewares, up to one that does what others notice.
 async fn inward(
     route: &Route,
     passage: &mut Passage,
     head: &mut Head,
     told: &mut wire::Explanation,
-) -> Option<Arc<ForwardAuth>> {
+) -> Option<Pause> {
     let mut before = head.clone();
     let watch = |middleware: &Middleware, after: &Head, answer: Option<&Answer>| {
         let effects = match answer {
@@ -73,8 +103,11 @@ async fn inward(
     arrival::inward(route, passage, head, watch).await
 }
 
-/// What those that let the request pass do to the answer.
-fn tell_way_out(route: &Route, passage: &mut Passage, told: &mut wire::Explanation) {
+/// What those that let the request pass do to the answer, whose status stands in `told`
+/// if it is known. An error page takes the place of all that is inside of it.
+pub(super) fn tell_way_out(route: &Route, mut passage: Passage, told: &mut wire::Explanation) {
+    let known = u16::try_from(told.status).ok();
+    let mut known = known.and_then(|status| StatusCode::from_u16(status).ok());
     let (mut parts, ()) = Response::new(()).into_parts();
     match &passage.answer {
         Some(answer) => parts.headers.clone_from(&answer.headers),
@@ -83,6 +116,15 @@ fn tell_way_out(route: &Route, passage: &mut Passage, told: &mut wire::Explanati
     let passed = route.middlewares.get(..passage.passed).unwrap_or_default();
     let steps = passed.iter().zip(&mut told.middlewares);
     for (at, (middleware, step)) in steps.enumerate().rev() {
+        if let Some((status, service)) = known.and_then(|status| middleware.replaces(status)) {
+            known = Some(status);
+            told.status = status.as_u16().into();
+            told.location.clear();
+            parts.headers.clear();
+            parts.headers.insert(VARY, SERVER_VARY);
+            let effect = format!("puts a page of {service} in place of the answer, with {status}");
+            step.effects.push(effect);
+        }
         let mut before = parts.headers.clone();
         for name in middleware.removes() {
             before.remove(name);
@@ -90,11 +132,18 @@ fn tell_way_out(route: &Route, passage: &mut Passage, told: &mut wire::Explanati
             step.effects.push(effect);
         }
         let recall = passage.recalls.pop_if(|(of, _)| *of == at);
-        middleware.on_response(recall.map(|(_, recall)| recall), &mut parts);
+        let recall = recall.map(|(_, recall)| recall);
+        let later = middleware.depends_on_answer(recall.as_ref());
+        middleware.on_response(recall, &mut parts);
         let effects = header_changes("response", &before, &parts.headers);
         step.effects.extend(effects);
-        let later = middleware.depends_on_answer();
-        step.effects.extend(later.map(str::to_owned));
+        step.effects.extend(later);
+    }
+    for step in &mut told.middlewares {
+        if step.effects.is_empty() {
+            step.effects
+                .push("changes nothing in this request".to_owned());
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod effect;
 mod request;
+mod service;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use fairway_proto::discovery::v1 as wire;
 use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 
-use self::effect::{tell_middlewares, text};
+use self::effect::{tell_way_in, tell_way_out, text};
 use self::request::{entry_point, hop, parts_of};
+use self::service::tell_service;
 use super::arrival;
 use super::error::ProxyError;
 use super::head::Head;
-use crate::balance::{Scheme, Server, Service, Standing};
 use crate::routing::{EntryPoint, Failure, Route, RouteTable};
 
 /// Routers named in one answer. Those that failed at once are left out first.
@@ -30,19 +31,28 @@ const MAX_TRIED: usize = 200;
 /// Reason code where no entry point takes the connection. No request can have it.
 const NO_ENTRY_POINT: &str = "no_entry_point";
 
-/// What `table` does with `request`. `bound` has the addresses this proxy listens on,
-/// by entry point; `server` is its host name.
+/// What a proxy knows of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own<'a> {
+    /// The addresses it listens on, by entry point.
+    pub(crate) bound: &'a BTreeMap<String, String>,
+    /// Its host name.
+    pub(crate) server: &'a HeaderValue,
+    /// It is being stopped.
+    pub(crate) draining: bool,
+}
+
+/// What `table` does with `request`.
 pub(crate) async fn explain(
     table: &RouteTable,
-    bound: &BTreeMap<String, String>,
-    server: &HeaderValue,
+    own: Own<'_>,
     request: &wire::RequestHead,
 ) -> wire::Explanation {
     let mut told = wire::Explanation {
         version: table.version().to_owned(),
         entry_points: table
             .entry_points()
-            .map(|entry_point| listening(entry_point, bound))
+            .map(|entry_point| listening(entry_point, own.bound))
             .collect(),
         ..wire::Explanation::default()
     };
@@ -55,10 +65,8 @@ pub(crate) async fn explain(
         }
     };
     told.entry_point.clone_from(&entry_point);
-    if let Err(error) = walk(table, &entry_point, server, request, &mut told).await {
-        told.status = error.status().as_u16().into();
-        error.reason().as_str().clone_into(&mut told.reason);
-        told.detail = error.to_string();
+    if let Err(error) = walk(table, &entry_point, own, request, &mut told).await {
+        tell_error(&error, &mut told);
     }
     told
 }
@@ -67,22 +75,21 @@ pub(crate) async fn explain(
 async fn walk(
     table: &RouteTable,
     entry_point: &str,
-    server: &HeaderValue,
+    own: Own<'_>,
     request: &wire::RequestHead,
     told: &mut wire::Explanation,
 ) -> Result<(), ProxyError> {
-    let (peer, hop) = hop(request, server)?;
+    let (peer, hop) = hop(request, own.server)?;
     let (parts, has_body) = parts_of(request)?;
     let fragment = request.target.contains('#');
-    let arrival = arrival::admit(parts, fragment, has_body, peer, hop.secure)?;
+    let at = table.entry_point(entry_point).ok_or(ProxyError::NoRoute)?;
+    let arrival = arrival::admit(parts, fragment, has_body, peer, hop.secure, at.intake())?;
     let Some(mut arrival) = arrival else {
         told.status = StatusCode::OK.as_u16().into();
         "the request is about the proxy itself, which answers".clone_into(&mut told.detail);
         return Ok(());
     };
-    if let Some(entry_point) = table.entry_point(entry_point) {
-        arrival.enter(entry_point, &hop);
-    }
+    arrival.enter(at, &hop);
     let head = &mut arrival.head;
     told.host.clone_from(&head.host);
     told.path = head.routing_path().into_owned();
@@ -94,21 +101,22 @@ async fn walk(
     told.router.clone_from(&route.name);
     told.service.clone_from(&route.service.name);
     arrival::guard_loop(route, head)?;
-    if let Some(answer) = tell_middlewares(route, head, told).await {
+    let passage = tell_way_in(route, head, told).await;
+    if let Some(answer) = &passage.answer {
         told.status = answer.status.as_u16().into();
         answer.reason.clone_into(&mut told.reason);
         told.location = text(answer.headers.get(LOCATION));
-        return Ok(());
+    } else if let Err(error) = tell_service(&route.service, head, own.draining, told) {
+        tell_error(&error, told);
     }
-    let target = head.target().map_err(|_| ProxyError::Target)?;
-    told.servers = candidates(&route.service);
-    if told.servers.is_empty() {
-        return Err(ProxyError::NoServer(
-            route.service.unavailable_reason.clone(),
-        ));
-    }
-    target.as_str().clone_into(&mut told.target);
+    tell_way_out(route, passage, told);
     Ok(())
+}
+
+fn tell_error(error: &ProxyError, told: &mut wire::Explanation) {
+    told.status = error.status().as_u16().into();
+    error.reason().as_str().clone_into(&mut told.reason);
+    told.detail = error.to_string();
 }
 
 fn listening(
@@ -174,37 +182,6 @@ fn elsewhere(table: &RouteTable, entry_point: &str, head: &Head) -> Vec<wire::Tr
         .collect()
 }
 
-fn candidates(service: &Service) -> Vec<wire::Candidate> {
-    service
-        .upcoming()
-        .into_iter()
-        .map(|server| candidate(server))
-        .collect()
-}
-
-fn candidate(server: &Server) -> wire::Candidate {
-    use wire::CandidateState as State;
-
-    let scheme = match server.scheme {
-        Scheme::Http => "http",
-        Scheme::Https => "https",
-        Scheme::H2c => "h2c",
-    };
-    let (state, left) = match server.standing() {
-        Standing::InRotation => (State::InRotation, None),
-        Standing::Ejected(left) => (State::Ejected, Some(left)),
-        Standing::Probe => (State::Probe, None),
-    };
-    wire::Candidate {
-        url: format!("{scheme}://{}", text(Some(&server.authority))),
-        container: server.container.clone(),
-        state: state.into(),
-        ejected_ms: left.map_or(0, |left| {
-            u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
@@ -230,14 +207,14 @@ mod tests {
             port,
             ..wire::RequestHead::default()
         };
-        explain(
-            table,
-            &bound.collect(),
-            &HeaderValue::from_static("h"),
-            &request,
-        )
-        .now_or_never()
-        .expect("nothing here waits")
+        let own = Own {
+            bound: &bound.collect(),
+            server: &HeaderValue::from_static("h"),
+            draining: false,
+        };
+        explain(table, own, &request)
+            .now_or_never()
+            .expect("nothing here waits")
     }
 
     #[test]

@@ -16,9 +16,9 @@ use bytes::{BufMut as _, BytesMut};
 use http::uri::{InvalidUri, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method};
 
-use self::path::decode_routing_path;
 pub(crate) use self::path::{
-    PathError, escape_path, is_clean, normalise_path, strip_decoded_prefix, unescape,
+    PathError, PathRules, decode_routing_path, escape_path, is_clean, normalise_path,
+    strip_decoded_prefix, unescape,
 };
 
 /// A request without its body.
@@ -34,7 +34,7 @@ pub(crate) struct Head {
     /// Escaped, in the form [`normalise_path`] makes. This is what is forwarded.
     /// Empty after `stripPrefix` has taken everything: see [`Head::target`].
     pub(crate) path: String,
-    /// Raw query without `?`, with `;` already turned into `&`.
+    /// Raw query without `?`, with `;` already turned into `&` or `%3B`.
     pub(crate) query: Option<String>,
     /// Address of the TCP peer.
     pub(crate) peer: IpAddr,
@@ -100,7 +100,9 @@ pub(crate) mod tests {
             method: Method::GET,
             headers: HeaderMap::new(),
             host: routing_host(host),
-            path: normalise_path(path).expect("a path for tests").into_owned(),
+            path: normalise_path(path, &PathRules::default())
+                .expect("a path for tests")
+                .into_owned(),
             query,
             peer: "192.0.2.10".parse().unwrap(),
             secure: false,

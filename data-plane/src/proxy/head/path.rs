@@ -15,8 +15,9 @@ pub(crate) enum PathError {
     /// `%` without two hexadecimal digits.
     #[error("the path has an incomplete percent escape")]
     BrokenEscape,
-    /// `%2f`, `%5c` or `%00`: servers disagree about what they mean.
-    #[error("the path has an encoded slash, backslash or null character")]
+    /// `%2f`, `%5c` or `%00`, about which servers disagree, or what else the entry
+    /// point refuses.
+    #[error("the path has an encoded character that the entry point refuses")]
     ForbiddenEscape,
     /// Backslash, `#`, `?` or a control character.
     #[error("the path has a forbidden character")]
@@ -51,20 +52,52 @@ impl Class {
     }
 }
 
+/// What an entry point makes of the paths of clients.
+#[derive(Debug, Clone)]
+pub(crate) struct PathRules {
+    /// Bytes whose escapes are refused.
+    pub(crate) refused: Box<[u8]>,
+    /// `//`, `.` and `..` stay.
+    pub(crate) keep_segments: bool,
+}
+
+impl Default for PathRules {
+    /// Servers disagree about what the escapes of these mean.
+    fn default() -> Self {
+        Self {
+            refused: Box::new([b'/', b'\\', 0]),
+            keep_segments: false,
+        }
+    }
+}
+
 /// Whose text a path is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Author {
+#[derive(Debug, Clone, Copy)]
+enum Author<'r> {
     /// Anybody: what is ambiguous is refused.
-    Client,
+    Client(&'r PathRules),
     /// The author of a middleware: what is not allowed bare is escaped.
     Configuration,
+}
+
+impl Author<'_> {
+    fn refuses(self, escaped: u8) -> bool {
+        match self {
+            Self::Client(rules) => rules.refused.contains(&escaped),
+            Self::Configuration => false,
+        }
+    }
 }
 
 /// Brings an escaped path to the one form everything else works on: escapes of
 /// unreserved characters decoded, the others in upper-case hexadecimal, characters
 /// that may not stand in a path escaped, `//` collapsed, `.` and `..` resolved.
-/// Idempotent; borrows when there is nothing to do.
-pub(crate) fn normalise_path(raw: &str) -> Result<Cow<'_, str>, PathError> {
+/// Idempotent; borrows when there is nothing to do. The rules may leave segments alone
+/// and refuse more or fewer escapes.
+pub(crate) fn normalise_path<'p>(
+    raw: &'p str,
+    rules: &PathRules,
+) -> Result<Cow<'p, str>, PathError> {
     if !raw.starts_with('/') {
         return Err(PathError::NotAbsolute);
     }
@@ -72,7 +105,10 @@ pub(crate) fn normalise_path(raw: &str) -> Result<Cow<'_, str>, PathError> {
         return Ok(Cow::Borrowed(raw));
     }
     // Dots are decoded before segments are resolved, else `%2e%2e` would climb.
-    let escaped = normalise_escapes(raw, Author::Client)?;
+    let escaped = normalise_escapes(raw, Author::Client(rules))?;
+    if rules.keep_segments {
+        return Ok(Cow::Owned(escaped));
+    }
     Ok(Cow::Owned(resolve_segments(&escaped)))
 }
 
@@ -193,11 +229,11 @@ fn is_plain(path: &[u8]) -> bool {
     })
 }
 
-fn normalise_escapes(raw: &str, author: Author) -> Result<String, PathError> {
+fn normalise_escapes(raw: &str, author: Author<'_>) -> Result<String, PathError> {
     let mut path = String::with_capacity(raw.len());
     for unit in Units::of(raw) {
         match unit {
-            Unit::Escape(b'/' | b'\\' | 0) if author == Author::Client => {
+            Unit::Escape(byte) if author.refuses(byte) => {
                 return Err(PathError::ForbiddenEscape);
             }
             Unit::Escape(byte) if Class::of(byte) == Class::Unreserved => {
@@ -207,7 +243,7 @@ fn normalise_escapes(raw: &str, author: Author) -> Result<String, PathError> {
             Unit::Bare(byte) => match Class::of(byte) {
                 Class::Unreserved | Class::Reserved => path.push(char::from(byte)),
                 Class::Escape => return Err(PathError::BrokenEscape),
-                Class::Forbidden if author == Author::Client => {
+                Class::Forbidden if matches!(author, Author::Client(_)) => {
                     return Err(PathError::ForbiddenCharacter);
                 }
                 Class::Forbidden | Class::Other => push_escape(&mut path, byte),
@@ -274,6 +310,10 @@ mod tests {
 
     use super::*;
 
+    fn normalise(raw: &str) -> Result<Cow<'_, str>, PathError> {
+        normalise_path(raw, &PathRules::default())
+    }
+
     #[test]
     fn a_path_has_one_form_for_matching_and_forwarding() {
         for (raw, forwarded, matched) in [
@@ -308,7 +348,7 @@ mod tests {
             ("/{path:css}", "/%7Bpath:css%7D", "/{path:css}"),
             ("/a%0d%0ab", "/a%0D%0Ab", "/a\r\nb"),
         ] {
-            let path = normalise_path(raw).unwrap();
+            let path = normalise(raw).unwrap();
             assert_eq!(path, forwarded, "forwarded, of {raw}");
             assert_eq!(decode_routing_path(&path), matched, "matched, of {raw}");
         }
@@ -333,17 +373,14 @@ mod tests {
             ("/a\tb", PathError::ForbiddenCharacter),
             ("/a\u{7f}", PathError::ForbiddenCharacter),
         ] {
-            assert_eq!(normalise_path(raw), Err(error), "{raw:?}");
+            assert_eq!(normalise(raw), Err(error), "{raw:?}");
         }
     }
 
     #[test]
     fn a_normal_path_is_not_copied() {
         for path in ["/", "/a/b.html", "/a.b/c-d_e~/", "/a:b@c,d;e=f"] {
-            assert!(
-                matches!(normalise_path(path), Ok(Cow::Borrowed(_))),
-                "{path}"
-            );
+            assert!(matches!(normalise(path), Ok(Cow::Borrowed(_))), "{path}");
         }
     }
 
@@ -368,6 +405,25 @@ mod tests {
             ("/./a", false),
         ] {
             assert_eq!(is_clean(path), clean, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_point_may_refuse_other_escapes_and_keep_segments() {
+        let open = PathRules {
+            refused: Box::new([b';']),
+            keep_segments: true,
+        };
+        for (raw, expected) in [
+            ("/a%2fb%5c%00", Ok("/a%2Fb%5C%00")),
+            ("/a//./../%2e%2e/b", Ok("/a//./../../b")),
+            ("/%41%3f", Ok("/A%3F")),
+            ("/a%3b", Err(PathError::ForbiddenEscape)),
+            ("/a;", Ok("/a;")),
+            ("/%", Err(PathError::BrokenEscape)),
+        ] {
+            let path = normalise_path(raw, &open);
+            assert_eq!(path.as_deref(), expected.as_ref().copied(), "{raw}");
         }
     }
 
@@ -408,15 +464,15 @@ mod tests {
     proptest! {
         #[test]
         fn normalising_is_idempotent(raw in "/([a-c./%2eEfF5?#é \\\\]|%2e|%2F|%c3%a9|%41|//|/\\.\\./){0,12}") {
-            if let Ok(path) = normalise_path(&raw) {
+            if let Ok(path) = normalise(&raw) {
                 prop_assert!(is_clean(&path), "{path}");
-                prop_assert_eq!(normalise_path(&path).unwrap(), path.as_ref());
+                prop_assert_eq!(normalise(&path).unwrap(), path.as_ref());
             }
         }
 
         #[test]
         fn any_text_is_refused_or_made_clean(raw in ".*") {
-            if let Ok(path) = normalise_path(&raw) {
+            if let Ok(path) = normalise(&raw) {
                 prop_assert!(is_clean(&path) && path.is_ascii());
             }
         }

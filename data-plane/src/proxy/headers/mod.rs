@@ -18,12 +18,16 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 
+use crate::routing::Intake;
+
 /// `X-Forwarded-For`.
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_SERVER: HeaderName = HeaderName::from_static("x-forwarded-server");
+const FORWARDED_SCHEME: HeaderName = HeaderName::from_static("x-forwarded-scheme");
+const SCHEME: HeaderName = HeaderName::from_static("x-scheme");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -31,12 +35,13 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 pub(crate) const ROUTER: HeaderName = HeaderName::from_static("x-traefik-router");
 
 /// What an untrusted client may not say, after `x-forwarded-`.
-const FORWARDED_SUFFIXES: [&str; 10] = [
+const FORWARDED_SUFFIXES: [&str; 11] = [
     "for",
     "host",
     "port",
     "prefix",
     "proto",
+    "scheme",
     "server",
     "uri",
     "method",
@@ -45,7 +50,7 @@ const FORWARDED_SUFFIXES: [&str; 10] = [
 ];
 
 /// What does not change over the life of a client's connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hop {
     /// The peer's address, ready to be written.
     pub(crate) peer: HeaderValue,
@@ -61,15 +66,26 @@ pub(crate) fn enter(
     headers: &mut HeaderMap,
     hop: &Hop,
     trusted: bool,
+    intake: &Intake,
     host: Option<&HeaderValue>,
     upgrade: Option<&HeaderValue>,
 ) {
-    end_hop(headers, trusted);
+    let seen = seen_by_middlewares(headers, &intake.connection);
+    end_hop(headers, trusted, &intake.connection);
     if let Some(protocol) = upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, protocol.clone());
     }
+    for name in seen {
+        headers.append(CONNECTION, HeaderValue::from(name));
+    }
     set_forwarded(headers, hop, host, upgrade);
+    if intake.scheme_headers
+        && let Some(proto) = headers.get(FORWARDED_PROTO).cloned()
+    {
+        headers.insert(FORWARDED_SCHEME, proto.clone());
+        headers.insert(SCHEME, proto);
+    }
     if let Some(host) = host {
         headers.insert(HOST, host.clone());
     }
@@ -77,6 +93,7 @@ pub(crate) fn enter(
 
 /// The last lines before a request goes to its server.
 pub(crate) fn leave(headers: &mut HeaderMap, hop: &Hop, omit_forwarded_for: bool) {
+    forget_seen(headers);
     if omit_forwarded_for {
         return;
     }
@@ -119,9 +136,34 @@ pub(crate) fn strip_response(headers: &mut HeaderMap, switched: bool) {
     }
 }
 
-/// The one protocol the client asks to switch to, if it may. Several at once,
-/// protocols that are HTTP again, and requests with a body are served without a
-/// switch: the client asked for what it would like, not for what must be.
+/// Trailers of a request without what must have been said before it: framing, host,
+/// credentials, and all that the proxy vouches for.
+pub(crate) fn safe_trailers(mut trailers: HeaderMap) -> HeaderMap {
+    let unsafe_name = |name: &HeaderName| {
+        is_managed(name)
+            || is_claim(name)
+            || is_hop_by_hop(name)
+            || matches!(
+                name.as_str(),
+                "connection" | "content-length" | "authorization" | "cookie" | "set-cookie"
+            )
+            || name.as_str().contains('_')
+    };
+    let dropped: Vec<HeaderName> = trailers
+        .keys()
+        .filter(|name| unsafe_name(name))
+        .cloned()
+        .collect();
+    for name in &dropped {
+        trailers.remove(name);
+    }
+    trailers
+}
+
+/// WebSocket, if the client asks to switch to that alone and may. Other protocols,
+/// lists of them and requests with a body are served without a switch: the client
+/// asked for what it would like, not for what must be, and behind a switch to
+/// something unknown the edge would vouch for bytes that it cannot tell from requests.
 pub(crate) fn requested_upgrade(
     method: &Method,
     version: Version,
@@ -142,15 +184,8 @@ pub(crate) fn requested_upgrade(
     if headers.get_all(UPGRADE).iter().nth(1).is_some() {
         return None;
     }
-    let name = protocol.to_str().ok()?;
-    let is_http = ["h2c", "h2", "h3", "tls"]
-        .iter()
-        .any(|p| name.eq_ignore_ascii_case(p))
-        || name.get(..4).is_some_and(|start| {
-            start.eq_ignore_ascii_case("http") || start.eq_ignore_ascii_case("tls/")
-        });
-    let websocket = name.eq_ignore_ascii_case("websocket");
-    if is_http || name.contains([',', ' ']) || (websocket && method != Method::GET) {
+    let websocket = protocol.as_bytes().eq_ignore_ascii_case(b"websocket");
+    if !websocket || method != Method::GET {
         return None;
     }
     Some(protocol.clone())
@@ -166,8 +201,38 @@ pub(crate) fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
         .filter(|token| !token.is_empty())
 }
 
-fn end_hop(headers: &mut HeaderMap, trusted: bool) {
-    remove_connection_named(headers, is_managed);
+/// Of the headers that `Connection` names, those that middlewares may see.
+fn seen_by_middlewares(headers: &HeaderMap, allowed: &[HeaderName]) -> Vec<HeaderName> {
+    // Nearly always: nothing is allowed, and nothing is allocated.
+    if allowed.is_empty() {
+        return Vec::new();
+    }
+    let named = headers.get_all(CONNECTION).iter().flat_map(tokens);
+    let named: Vec<HeaderName> = named
+        .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
+        .collect();
+    let seen = allowed.iter().filter(|name| named.contains(name));
+    seen.filter(|name| headers.contains_key(*name))
+        .cloned()
+        .collect()
+}
+
+/// Ends the part of the hop that was left for middlewares to see.
+fn forget_seen(headers: &mut HeaderMap) {
+    let is_upgrade = |token: &str| token.eq_ignore_ascii_case("upgrade");
+    let lines = || headers.get_all(CONNECTION).iter().flat_map(tokens);
+    if lines().all(is_upgrade) {
+        return;
+    }
+    let upgrade = lines().any(is_upgrade);
+    remove_connection_named(headers, |name| *name == UPGRADE || is_managed(name));
+    if upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    }
+}
+
+fn end_hop(headers: &mut HeaderMap, trusted: bool, seen: &[HeaderName]) {
+    remove_connection_named(headers, |name| is_managed(name) || seen.contains(name));
     let wants_trailers = headers.get_all(TE).iter().flat_map(tokens).any(|token| {
         token
             .split(';')
@@ -177,7 +242,7 @@ fn end_hop(headers: &mut HeaderMap, trusted: bool) {
     // One walk over the names instead of a look-up for each that might be there.
     let dropped: Vec<HeaderName> = headers
         .keys()
-        .filter(|name| is_hop_by_hop(name) || (!trusted && is_forwarded(name)))
+        .filter(|name| is_hop_by_hop(name) || (!trusted && (is_forwarded(name) || is_claim(name))))
         .cloned()
         .collect();
     for name in &dropped {
@@ -215,6 +280,8 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "keep-alive"
+            // Of no hop; CGI would take it for its own setting `HTTP_PROXY`.
+            | "proxy"
             | "proxy-authenticate"
             | "proxy-authorization"
             | "proxy-connection"
@@ -225,11 +292,27 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     )
 }
 
-fn is_forwarded(name: &HeaderName) -> bool {
+/// What only a trusted peer may say.
+pub(crate) fn is_forwarded(name: &HeaderName) -> bool {
     match name.as_str().strip_prefix("x-forwarded-") {
         Some(suffix) => FORWARDED_SUFFIXES.contains(&suffix),
-        None => *name == REAL_IP,
+        None => *name == REAL_IP || *name == SCHEME,
     }
+}
+
+/// What other edges say of a client and of the path it asked for, and servers believe.
+/// Nothing here is written by this one, so from strangers it is made up.
+fn is_claim(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(
+        name,
+        "cf-connecting-ip"
+            | "forwarded"
+            | "true-client-ip"
+            | "x-original-url"
+            | "x-rewrite-url"
+            | "x-scheme"
+    ) || name.starts_with("x-envoy-")
 }
 
 /// Headers that stay although `Connection` names them.
@@ -244,7 +327,7 @@ fn set_forwarded(
     upgrade: Option<&HeaderValue>,
 ) {
     headers.entry(REAL_IP).or_insert_with(|| hop.peer.clone());
-    let websocket = upgrade.is_some_and(|p| p.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let websocket = upgrade.is_some();
     let proto = headers.entry(FORWARDED_PROTO).or_insert_with(|| {
         HeaderValue::from_static(match (hop.secure, websocket) {
             (false, false) => "http",

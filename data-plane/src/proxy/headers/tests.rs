@@ -18,6 +18,7 @@ fn entered(lines: &[(&'static str, &'static str)], trusted: bool) -> HeaderMap {
         &mut headers,
         &hop(),
         trusted,
+        &Intake::default(),
         host.as_ref(),
         upgrade.as_ref(),
     );
@@ -68,7 +69,6 @@ fn forwarded_headers_of_strangers_are_replaced() {
         ("x-forwarded-host", "a.test:8080"),
         ("x-forwarded-port", "8080"),
         ("x-forwarded-server", "edge"),
-        ("forwarded", "for=6.6.6.6"),
     ];
     for (name, value) in expected {
         assert_eq!(lines(&headers, name), [value], "{name}");
@@ -78,6 +78,30 @@ fn forwarded_headers_of_strangers_are_replaced() {
             !headers.contains_key(format!("x-forwarded-{name}")),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn what_other_edges_say_is_believed_of_trusted_peers_alone() {
+    let claims = [
+        ("host", "a.test"),
+        ("forwarded", "for=6.6.6.6"),
+        ("cf-connecting-ip", "6.6.6.6"),
+        ("true-client-ip", "6.6.6.6"),
+        ("x-original-url", "/admin"),
+        ("x-rewrite-url", "/admin"),
+        ("x-scheme", "https"),
+        ("x-forwarded-scheme", "https"),
+        ("x-envoy-internal", "true"),
+    ];
+    let (strange, trusted) = (entered(&claims, false), entered(&claims, true));
+    for (name, value) in claims.into_iter().skip(1) {
+        assert!(!strange.contains_key(name), "{name}");
+        assert_eq!(lines(&trusted, name), [value]);
+    }
+    for trusted in [true, false] {
+        let headers = entered(&[("host", "a.test"), ("proxy", "http://evil")], trusted);
+        assert!(!headers.contains_key("proxy"));
     }
 }
 
@@ -194,7 +218,8 @@ fn switches_that_may_not_be_are_no_switches() {
     let get = Method::GET;
     for (protocol, allowed) in [
         ("websocket", true),
-        ("tcp", true),
+        ("WebSocket", true),
+        ("tcp", false),
         ("h2c", false),
         ("h2c, websocket", false),
         ("HTTP/2.0", false),
@@ -241,4 +266,31 @@ fn the_port_comes_from_the_host_or_the_protocol() {
         let host = HeaderValue::from_static(host);
         assert_eq!(forwarded_port(Some(&host), secure), port);
     }
+}
+
+#[test]
+fn middlewares_may_see_what_connection_names_and_the_server_does_not() {
+    let intake = Intake {
+        connection: Box::new([HeaderName::from_static("x-seen")]),
+        scheme_headers: true,
+        ..Intake::default()
+    };
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        ("connection", "keep-alive, X-Seen, X-Gone"),
+        ("x-seen", "1"),
+        ("x-gone", "1"),
+        ("x-scheme", "https"),
+        ("x-forwarded-scheme", "https"),
+    ] {
+        headers.append(name, HeaderValue::from_static(value));
+    }
+    enter(&mut headers, &hop(), false, &intake, None, None);
+    assert!(headers.contains_key("x-seen") && !headers.contains_key("x-gone"));
+    assert_eq!(headers["connection"], "x-seen");
+    assert_eq!(headers["x-scheme"], "http");
+    assert_eq!(headers["x-forwarded-scheme"], "http");
+    leave(&mut headers, &hop(), true);
+    assert!(!headers.contains_key("x-seen") && !headers.contains_key("connection"));
+    assert!(!headers.contains_key("x-forwarded-for"));
 }

@@ -328,8 +328,21 @@ fn a_server_with_prior_knowledge_is_spoken_http_2_to() {
     }
 }
 
+#[test]
+fn trailers_of_requests_reach_a_server_that_knows_them_from_headers() {
+    let mut site = Site::at(vec![http2_origin()]);
+    site.servers[0].scheme = proto::Scheme::H2c.into();
+    let proxy = Proxy::start(site);
+    let answer = proxy.ask(
+        "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n\
+         2\r\nhi\r\n0\r\nX-Sum: 7\r\nX-Forwarded-For: 6.6.6.6\r\nX_Forwarded_For: 6.6.6.6\r\n\
+         Authorization: x\r\n\r\n",
+    );
+    assert_eq!(answer.body, "HTTP/2.0 POST http://a.test/ hi x-sum");
+}
+
 /// Answers with what it was asked, over HTTP/2 only.
-fn http2_origin() -> std::net::SocketAddr {
+pub(super) fn http2_origin() -> std::net::SocketAddr {
     use http_body_util::{BodyExt, Full};
     use hyper_util::rt::{TokioExecutor, TokioIo};
 
@@ -339,13 +352,17 @@ fn http2_origin() -> std::net::SocketAddr {
     let echo = |request: http::Request<hyper::body::Incoming>| async move {
         let (parts, body) = request.into_parts();
         assert!(!parts.headers.contains_key("host"));
-        let body = body.collect().await?.to_bytes();
+        let body = body.collect().await?;
+        let trailers = body.trailers().cloned().unwrap_or_default();
+        let trailers: Vec<_> = trailers.keys().map(|name| format!(" {name}")).collect();
+        let body = body.to_bytes();
         let said = format!(
-            "{:?} {} {} {}",
+            "{:?} {} {} {}{}",
             parts.version,
             parts.method,
             parts.uri,
-            String::from_utf8_lossy(&body)
+            String::from_utf8_lossy(&body),
+            trailers.concat()
         );
         Ok::<_, hyper::Error>(http::Response::new(Full::new(bytes::Bytes::from(said))))
     };

@@ -36,6 +36,46 @@ fn a_new_configuration_takes_effect_on_open_connections() {
 }
 
 #[test]
+fn a_ping_tells_that_the_proxy_is_leaving() {
+    let config = Config {
+        drain: short_drain(),
+        ..Config::default()
+    };
+    let proxy = Proxy::start_with(config, Site::at(Vec::new()));
+    let mut resources = resources(Site::at(Vec::new()));
+    for resource in &mut resources {
+        if let Some(proto::resource::Spec::Service(service)) = &mut resource.spec {
+            service.internal = proto::Internal::Ping.into();
+        }
+    }
+    put_in_force(&proxy.running, resources);
+    let answer = proxy.get("/");
+    assert_eq!((answer.status(), &*answer.body), (200, "OK"));
+    proxy.running.begin_drain();
+    // Each worker hears of it in its own time.
+    let mut answers = std::iter::repeat_with(|| proxy.get("/"));
+    let answer = answers.find(|answer| answer.status() != 200).unwrap();
+    assert_eq!(
+        (answer.status(), &*answer.body, answer.header("connection")),
+        (503, "Service Unavailable", Some("close"))
+    );
+    let own = crate::proxy::Own {
+        bound: &std::collections::BTreeMap::from([("web".to_owned(), "127.0.0.1:80".to_owned())]),
+        server: &http::HeaderValue::from_static("h"),
+        draining: true,
+    };
+    let request = proto::RequestHead {
+        host: "a.test".to_owned(),
+        port: 80,
+        ..proto::RequestHead::default()
+    };
+    let table = proxy.running.process.table.load();
+    let told = crate::proxy::explain(&table, own, &request).now_or_never();
+    let told = told.expect("nothing here waits");
+    assert_eq!((told.status, told.reason.as_str()), (503, "ping_draining"));
+}
+
+#[test]
 fn draining_loses_no_request() {
     let origin = Origin::scripted(|_, mut wire| {
         while let Some(request) = wire.read_message() {

@@ -2,10 +2,16 @@
 //! origins. Everything is written and read as bytes, so that nothing is hidden by
 //! a library that is too kind.
 
+mod around;
 mod failure;
 mod forwarding;
+mod health;
+mod http2;
+mod http2_frame;
 mod lifecycle;
+mod proxy_protocol;
 mod refusal;
+mod service;
 mod switch;
 mod truth;
 mod whole;
@@ -38,7 +44,14 @@ struct Site {
     trusted: Vec<String>,
     response_header_timeout_ms: u32,
     loop_guard: String,
+    proxy_protocol: Option<proto::ProxyProtocol>,
+    http2: Option<proto::Http2>,
+    health_check: Option<proto::HealthCheck>,
+    passive_health_check: Option<proto::PassiveHealthCheck>,
+    transport: Option<proto::ServersTransport>,
 }
+
+const TRANSPORT: &str = "t@test";
 
 impl Proxy {
     fn start(site: Site) -> Self {
@@ -98,6 +111,7 @@ impl Site {
                 address: address.to_string(),
                 weight: 1,
                 container: format!("container-{}", address.port()),
+                ..Default::default()
             })
             .collect();
         Self {
@@ -107,6 +121,11 @@ impl Site {
             trusted: Vec::new(),
             response_header_timeout_ms: 0,
             loop_guard: String::new(),
+            proxy_protocol: None,
+            http2: None,
+            health_check: None,
+            passive_health_check: None,
+            transport: None,
         }
     }
 }
@@ -162,7 +181,14 @@ fn resources(site: Site) -> Vec<proto::Resource> {
     } else {
         ""
     };
-    vec![
+    let transport = site.transport.clone().map(|transport| {
+        resource(
+            proto::ResourceKind::ServersTransport,
+            TRANSPORT,
+            Spec::ServersTransport(transport),
+        )
+    });
+    let mut all = vec![
         resource(
             proto::ResourceKind::EntryPoint,
             "web",
@@ -171,7 +197,11 @@ fn resources(site: Site) -> Vec<proto::Resource> {
                 forwarded_headers: Some(proto::ForwardedHeaders {
                     insecure: false,
                     trusted_ips: site.trusted,
+                    ..Default::default()
                 }),
+                proxy_protocol: site.proxy_protocol,
+                http2: site.http2,
+                ..Default::default()
             }),
         ),
         resource(
@@ -196,9 +226,18 @@ fn resources(site: Site) -> Vec<proto::Resource> {
                 unavailable_reason: unavailable.to_owned(),
                 dial_timeout_ms: 1000,
                 response_header_timeout_ms: site.response_header_timeout_ms,
+                servers_transport: match site.transport {
+                    Some(_) => TRANSPORT.to_owned(),
+                    None => String::new(),
+                },
+                health_check: site.health_check,
+                passive_health_check: site.passive_health_check,
+                ..Default::default()
             }),
         ),
-    ]
+    ];
+    all.extend(transport);
+    all
 }
 
 /// An address nothing listens on.

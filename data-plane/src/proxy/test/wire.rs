@@ -9,7 +9,11 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 /// Longer than anything takes that works.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Longer than the proxy keeps an idle connection: an origin that closes one is tried
+/// again elsewhere, which a slow machine would then show.
+const POOLED: Duration = Duration::from_secs(100);
 
 /// A socket and what was read ahead.
 pub(super) struct Wire {
@@ -47,7 +51,7 @@ impl Wire {
         Self::new(socket.into())
     }
 
-    fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -82,6 +86,17 @@ impl Wire {
             }
         }
         Some(self.take(count))
+    }
+
+    /// As [`read_exact`](Self::read_exact), for what is no text.
+    pub(super) fn read_bytes(&mut self, count: usize) -> Option<Vec<u8>> {
+        while self.ahead.len() < count {
+            if !self.fill() {
+                return None;
+            }
+        }
+        let rest = self.ahead.split_off(count);
+        Some(std::mem::replace(&mut self.ahead, rest))
     }
 
     /// What comes before the end of the stream.
@@ -154,8 +169,9 @@ impl Wire {
             let size = size.and_then(|line| usize::from_str_radix(line.trim(), 16).ok());
             match size {
                 Some(0) => break,
-                Some(size) => match self.read_exact(size + 2) {
-                    Some(chunk) => message.body.push_str(&chunk[..size]),
+                // The end of a chunk apart: what is not text is longer as text.
+                Some(size) => match self.read_exact(size).zip(self.read_exact(2)) {
+                    Some((chunk, _)) => message.body.push_str(&chunk),
                     None => {
                         message.complete = false;
                         return;
@@ -305,7 +321,9 @@ fn listen(serve: impl Fn(Wire) + Send + Sync + 'static) -> SocketAddr {
     thread::spawn(move || {
         while let Ok((stream, _)) = listener.accept() {
             let serve = Arc::clone(&serve);
-            thread::spawn(move || serve(Wire::new(stream)));
+            let wire = Wire::new(stream);
+            wire.stream.set_read_timeout(Some(POOLED)).unwrap();
+            thread::spawn(move || serve(wire));
         }
     });
     address

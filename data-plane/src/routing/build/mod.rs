@@ -9,20 +9,25 @@
 //! middleware is missing or rejected, the router is rejected too. Its own last good
 //! form, if any, then runs with the forms of its parts that are in service.
 
+mod behind;
 mod router;
+mod service;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use fairway_proto::discovery::v1 as wire;
 use fairway_proto::discovery::v1::{Rejection, Resource, ResourceId, ResourceKind, resource::Spec};
 
 use self::router::Routers;
+use self::service::Services;
 use super::RouteTable;
 use super::entry_point::EntryPoint;
 use super::error::BuildError;
 use super::listing::Listing;
 use super::route::Route;
-use crate::balance::{Roster, Service};
+use crate::balance::{LoadBalancer, Roster, Service, Transport};
 use crate::discovery::Mirror;
 use crate::middleware::Middleware;
 
@@ -31,8 +36,17 @@ use crate::middleware::Middleware;
 pub(super) struct Parts {
     entry_points: PartsOf<EntryPoint>,
     middlewares: PartsOf<Middleware>,
+    transports: PartsOf<Transport>,
     services: PartsOf<Service>,
     routes: PartsOf<Route>,
+}
+
+impl Parts {
+    /// Of the services in service, each once.
+    pub(super) fn balancers(&self) -> impl Iterator<Item = &LoadBalancer> {
+        let services = self.services.values();
+        services.filter_map(|part| part.built.load_balancer())
+    }
 }
 
 type PartsOf<T> = HashMap<String, Part<T>>;
@@ -73,23 +87,27 @@ pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<
     let mut parts = Parts {
         entry_points: entry_points(mirror, previous, &mut rejections),
         middlewares: middlewares(mirror, previous, &mut roster, &mut rejections),
+        transports: transports(mirror, previous, &mut rejections),
         ..Parts::default()
     };
-    parts.services = services(mirror, previous, &mut roster, &mut rejections);
+    let services = Services::new(mirror, previous, &parts.transports, &mut roster);
+    parts.services = services.build(&mut rejections);
     let routers = Routers {
         mirror,
         known: &previous.parts.routes,
     };
     parts.routes = routers.build(&parts, &mut rejections);
     reject_unknown_kinds(mirror, &mut rejections);
+    let listings = listings(mirror, &parts, previous, &mut rejections);
     rejections.sort_by(|a, b| order(a).cmp(&order(b)));
 
-    let listings = listings(mirror, &parts, previous);
     let table = RouteTable {
         version: mirror.version().to_owned(),
         listings,
         roster: roster.only(in_service(&parts)),
         parts,
+        share: Arc::clone(&previous.share),
+        control_planes: Arc::clone(&previous.control_planes),
     };
     (table, rejections)
 }
@@ -125,33 +143,51 @@ fn middlewares(
         &previous.parts.middlewares,
         rejections,
         |name, spec, _| match spec {
-            Spec::Middleware(spec) => Ok(Middleware::build(name, spec, |server| {
-                roster.enlist(server, &previous.roster)
-            })?),
+            Spec::Middleware(spec) => Ok(Middleware::build(
+                name,
+                spec,
+                &previous.share,
+                |server, of| {
+                    let known = &previous.roster;
+                    roster.enlist(server, of, known.transport(), known)
+                },
+            )?),
             _ => Err(BuildError::Mismatch),
         },
     )
 }
 
-fn services(
+fn transports(
     mirror: &Mirror,
     previous: &RouteTable,
-    roster: &mut Roster,
     rejections: &mut Vec<Rejection>,
-) -> PartsOf<Service> {
-    let kind = ResourceKind::Service;
+) -> PartsOf<Transport> {
     carry_over(
         mirror,
-        kind,
-        &previous.parts.services,
+        ResourceKind::ServersTransport,
+        &previous.parts.transports,
         rejections,
-        |name, spec, known| match spec {
-            Spec::Service(spec) => Ok(Service::build(name, spec, known, |server| {
-                roster.enlist(server, &previous.roster)
-            })?),
+        |_, spec, _| match spec {
+            Spec::ServersTransport(spec) => Ok(Transport::build(spec)?),
             _ => Err(BuildError::Mismatch),
         },
     )
+}
+
+/// With the servers of the API, which only the proxy knows.
+fn located<'s>(spec: &'s wire::Service, control_planes: &[wire::Server]) -> Cow<'s, wire::Service> {
+    if spec.internal() != wire::Internal::Api {
+        return Cow::Borrowed(spec);
+    }
+    let unavailable_reason = match control_planes {
+        [] => "this proxy was told of no control plane".to_owned(),
+        _ => String::new(),
+    };
+    Cow::Owned(wire::Service {
+        servers: control_planes.to_vec(),
+        unavailable_reason,
+        ..spec.clone()
+    })
 }
 
 /// Builds the resources of a kind, each from its own message alone.
@@ -188,7 +224,12 @@ fn is_same(a: &Arc<Resource>, b: &Arc<Resource>) -> bool {
     Arc::ptr_eq(a, b) || a.spec == b.spec
 }
 
-fn listings(mirror: &Mirror, parts: &Parts, previous: &RouteTable) -> Vec<Listing> {
+fn listings(
+    mirror: &Mirror,
+    parts: &Parts,
+    previous: &RouteTable,
+    rejections: &mut Vec<Rejection>,
+) -> Vec<Listing> {
     let mut routes: HashMap<&str, Vec<Arc<Route>>> = HashMap::new();
     // In the order of names, which is the second half of the final order.
     for (name, _) in mirror.of_kind(ResourceKind::Router) {
@@ -210,20 +251,26 @@ fn listings(mirror: &Mirror, parts: &Parts, previous: &RouteTable) -> Vec<Listin
         .filter_map(|(name, _)| {
             let entry_point = Arc::clone(&parts.entry_points.get(name)?.built);
             let routes = routes.remove(name).unwrap_or_default();
-            Some(Listing::build(entry_point, routes, previous.listing(name)))
+            let known = previous.listing(name);
+            let routes = behind::routes(&entry_point, routes, mirror, parts, known, rejections);
+            Some(Listing::build(entry_point, routes, known))
         })
         .collect()
 }
 
-/// Services and what middlewares ask, also those that are only left in the last good
-/// form of a router.
-fn in_service(parts: &Parts) -> impl Iterator<Item = &Service> {
+/// Of services and of what middlewares ask, also of those that are only left in the
+/// last good form of a router or a service.
+fn in_service(parts: &Parts) -> impl Iterator<Item = &LoadBalancer> {
     let stale = || parts.routes.values().filter(|part| !part.current);
     let asked = parts.middlewares.values().map(|part| &part.built);
     let asked = asked.chain(stale().flat_map(|part| &part.built.middlewares));
-    let services = parts.services.values().map(|part| &*part.built);
+    let services = parts.services.values().map(|part| &part.built);
+    let services = services.chain(stale().map(|part| &part.built.service));
     services
-        .chain(stale().map(|part| &*part.built.service))
+        .flat_map(|service| {
+            let mirrors = service.mirrors().flat_map(|mirror| mirror.balancers());
+            service.balancers().chain(mirrors)
+        })
         .chain(asked.filter_map(|middleware| middleware.service()))
 }
 

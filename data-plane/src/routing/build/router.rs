@@ -48,14 +48,19 @@ impl Routers<'_> {
         let matcher = matcher(router, self.known.get(name))?;
         let loop_guard = loop_guard(router)?;
         self.check_entry_points(router, parts)?;
-        let middlewares = router.middlewares.iter();
-        let middlewares = middlewares
-            .map(|name| self.current(&parts.middlewares, ResourceKind::Middleware, name));
+        let mut had = had(self.known.get(name));
+        let middlewares = router.middlewares.iter().map(|name| {
+            let middleware = self.current(&parts.middlewares, ResourceKind::Middleware, name)?;
+            middleware.for_router(&mut had, |service| {
+                self.current(&parts.services, ResourceKind::Service, service)
+            })
+        });
+        let middlewares = middlewares.collect::<Result<_, BuildError>>()?;
         Ok(Route {
             name: name.to_owned(),
             rule: router.rule.clone(),
             priority: router.priority,
-            middlewares: middlewares.collect::<Result<_, _>>()?,
+            middlewares,
             service: self.current(&parts.services, ResourceKind::Service, &router.service)?,
             loop_guard,
             matcher,
@@ -89,7 +94,9 @@ impl Routers<'_> {
             ResourceKind::EntryPoint => "entry point",
             ResourceKind::Middleware => "middleware",
             ResourceKind::Service => "service",
-            ResourceKind::Router | ResourceKind::Unspecified => "resource",
+            ResourceKind::Router | ResourceKind::ServersTransport | ResourceKind::Unspecified => {
+                "resource"
+            }
         };
         Err(match self.mirror.contains(kind, &name) {
             true => BuildError::Rejected { kind: word, name },
@@ -113,11 +120,15 @@ pub(super) fn entry_points(resource: &Resource) -> impl Iterator<Item = &str> {
 /// there is none any more, with the form it had.
 fn last_good(known: &Part<Route>, parts: &Parts) -> Part<Route> {
     let route = &known.built;
+    let mut own = had(Some(known));
     let middlewares = route.middlewares.iter().map(|had: &Arc<Middleware>| {
-        parts
-            .middlewares
-            .get(had.name())
-            .map_or_else(|| Arc::clone(had), |part| Arc::clone(&part.built))
+        let part = parts.middlewares.get(had.name());
+        let find = |service: &str| {
+            let part = parts.services.get(service);
+            part.map(|part| Arc::clone(&part.built)).ok_or(())
+        };
+        let own = part.and_then(|part| part.built.for_router(&mut own, find).ok());
+        own.unwrap_or_else(|| Arc::clone(had))
     });
     let had: &Arc<Service> = &route.service;
     let service = parts
@@ -137,6 +148,11 @@ fn last_good(known: &Part<Route>, parts: &Parts) -> Part<Route> {
         built: keep_or_replace(Some(known), route),
         ..known.last_good()
     }
+}
+
+/// The middlewares that a router had, with what they have counted.
+fn had(known: Option<&Part<Route>>) -> Vec<Arc<Middleware>> {
+    known.map_or_else(Vec::new, |known| known.built.middlewares.to_vec())
 }
 
 fn matcher(router: &Router, known: Option<&Part<Route>>) -> Result<Arc<Matcher>, BuildError> {
@@ -166,7 +182,7 @@ fn keep_or_replace(known: Option<&Part<Route>>, route: Route) -> Arc<Route> {
     same.map_or_else(|| Arc::new(route), |known| Arc::clone(&known.built))
 }
 
-fn is_same(a: &Route, b: &Route) -> bool {
+pub(super) fn is_same(a: &Route, b: &Route) -> bool {
     let same_middlewares = || {
         a.middlewares
             .iter()

@@ -7,12 +7,22 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use super::super::wire::Message;
+use super::SAID;
 
 /// Headers as lines of text, several of one name joined.
 pub(super) type Lines = BTreeMap<String, String>;
 
-/// What nobody tells: of the connection, and the proxy's own.
-const UNTOLD: [&str; 4] = ["connection", "content-length", "date", "location"];
+/// What nobody tells, or not for long: of the connection, and the proxy's own.
+const UNTOLD: [&str; 7] = [
+    "connection",
+    "content-length",
+    "date",
+    "location",
+    "transfer-encoding",
+    // The time goes on.
+    "retry-after",
+    "x-retry-in",
+];
 
 pub(super) fn lines(message: &Message) -> Lines {
     let mut lines = Lines::new();
@@ -30,6 +40,10 @@ pub(super) fn lines(message: &Message) -> Lines {
 /// `lines` after the effects, of all in their order, on headers of this kind.
 fn apply<'a>(of: &str, effects: impl Iterator<Item = &'a String>, lines: &mut Lines) {
     for effect in effects {
+        if of == "response" && effect.starts_with("puts a page of ") {
+            // Nothing is left of what was inside.
+            *lines = said();
+        }
         if let Some(removed) = effect.strip_prefix(&format!("removes the {of} header ")) {
             let name = removed.split(' ').next().unwrap();
             lines.remove(name);
@@ -49,6 +63,12 @@ fn apply<'a>(of: &str, effects: impl Iterator<Item = &'a String>, lines: &mut Li
             }
         }
     }
+}
+
+/// What every server says.
+pub(super) fn said() -> Lines {
+    let said = SAID.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    said.into()
 }
 
 /// The answer has the headers that were told, and no other ones. `base` is what the
@@ -78,7 +98,43 @@ pub(super) fn compare_answer(
         seen.remove(name);
         expected.remove(name);
     }
+    compare_coding(told, &mut expected, &mut seen)?;
     compare(&expected, &seen, "answer")
+}
+
+/// Whether an answer is compressed is its own affair; if it is, then with what was told.
+fn compare_coding(
+    told: &proto::Explanation,
+    expected: &mut Lines,
+    seen: &mut Lines,
+) -> Result<(), TestCaseError> {
+    let effects = told.middlewares.iter().flat_map(|step| &step.effects);
+    let codings: Vec<_> = effects
+        .filter_map(|effect| effect.strip_prefix("compresses the answer with "))
+        .filter_map(|effect| effect.split(' ').next())
+        .collect();
+    if let Some(coding) = seen.remove("content-encoding") {
+        prop_assert!(codings.contains(&&*coding), "{coding}: {codings:?}");
+    }
+    let names_media_type = told.middlewares.iter().any(|step| {
+        let mut effects = step.effects.iter();
+        effects.any(|effect| effect.ends_with("after naming its media type if it does not"))
+    });
+    if names_media_type && !expected.contains_key("content-type") {
+        seen.remove("content-type");
+    }
+    for lines in [expected, seen] {
+        let Some(vary) = lines.get_mut("vary") else {
+            continue;
+        };
+        let names = vary.split(',').map(str::trim);
+        let names = names.filter(|name| !name.eq_ignore_ascii_case("accept-encoding"));
+        *vary = Vec::from_iter(names).join(",");
+        if vary.is_empty() {
+            lines.remove("vary");
+        }
+    }
+    Ok(())
 }
 
 /// The server got the headers that were told to be set, and none of those removed.
@@ -106,8 +162,14 @@ pub(super) fn compare_request(
             "the server got {name}"
         );
     }
-    // The hop to the server writes its own.
-    expected.retain(|name, _| !is_forwarded(name));
+    // The hop to the server writes its own, and what is taken from the answer of a
+    // server that was asked nobody knows.
+    let all = told.middlewares.iter().flat_map(|step| &step.effects);
+    let taken: Vec<_> = all
+        .filter_map(|effect| effect.strip_prefix("takes the request header "))
+        .filter_map(|effect| effect.strip_suffix(" from its answer"))
+        .collect();
+    expected.retain(|name, _| !is_forwarded(name) && !taken.contains(&&**name));
     seen.retain(|name, _| expected.contains_key(name));
     compare(&expected, &seen, "request")
 }

@@ -19,6 +19,9 @@ pub(super) const HASHES: [(&str, &str); 3] = [
     ("carl", "$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/"),
 ];
 
+/// Of the password of ada for `digestAuth`.
+const DIGEST_HASH: &str = "a2688e031edb4be6a3797f3882655c05";
+
 /// The middlewares of a configuration.
 pub(super) fn middlewares() -> impl Strategy<Value = Vec<Kind>> {
     let one = prop_oneof![
@@ -30,8 +33,69 @@ pub(super) fn middlewares() -> impl Strategy<Value = Vec<Kind>> {
         2 => ip_allow_lists(),
         1 => encoded_characters(),
         2 => basic_auths(),
+        2 => forward_auths(),
+        3 => compresses(),
+        1 => digest_auths(),
+        1 => Just(Kind::PassTlsClientCert(proto::PassTlsClientCert::default())),
+        1 => Just(Kind::GrpcWeb(proto::GrpcWeb {
+            allow_origins: texts(&["https://o.test"]),
+        })),
+        2 => rate_limits(),
+        1 => in_flight_reqs(),
+        2 => error_pages(),
+        1 => circuit_breakers(),
+        1 => others_around(),
     ];
     prop::collection::vec(one, 3..10)
+}
+
+/// Servers that `forwardAuth` asks: one says yes, one no, one nothing. Their addresses
+/// are put in once they are known.
+pub(super) const AUTH_HOSTS: [&str; 3] = ["yes.auth.test", "no.auth.test", "dead.auth.test"];
+
+fn forward_auths() -> impl Strategy<Value = Kind> {
+    let [yes, no, dead] = AUTH_HOSTS;
+    let hosts = select(vec![yes, yes, yes, yes, no, dead]);
+    let headers = select(vec![&[][..], &[], &["X-A"], &["Authorization", "X-User"]]);
+    let trust = prop::option::of(any::<bool>());
+    (hosts, headers, trust).prop_map(|(host, headers, trust)| {
+        Kind::ForwardAuth(proto::ForwardAuth {
+            scheme: proto::Scheme::Http.into(),
+            host: host.to_owned(),
+            target: format!("/may?token={SECRET}"),
+            trust_forward_header: trust,
+            auth_response_headers: texts(headers),
+            ..proto::ForwardAuth::default()
+        })
+    })
+}
+
+fn compresses() -> impl Strategy<Value = Kind> {
+    let encodings = select(vec![&["gzip"][..], &["br", "gzip"], &["zstd", "br"]]);
+    let least = select(vec![0, 1, 1, 2, 1000]);
+    let default = select(vec!["", "", "gzip"]);
+    let types = select(vec![
+        (false, ""),
+        (false, ""),
+        (false, "text/plain"),
+        (true, "text/plain"),
+    ]);
+    (encodings, least, default, types).prop_map(|(encodings, least, default, (only, types))| {
+        let list = |on: bool| {
+            texts(if on && !types.is_empty() {
+                &["text/plain"]
+            } else {
+                &[]
+            })
+        };
+        Kind::Compress(proto::Compress {
+            excluded_content_types: list(!only),
+            included_content_types: list(only),
+            min_response_body_bytes: least,
+            encodings: texts(encodings),
+            default_encoding: default.to_owned(),
+        })
+    })
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {
@@ -217,6 +281,118 @@ fn encoded_characters() -> impl Strategy<Value = Kind> {
             ..proto::EncodedCharacters::default()
         })
     })
+}
+
+fn digest_auths() -> impl Strategy<Value = Kind> {
+    any::<bool>().prop_map(|remove_header| {
+        Kind::DigestAuth(proto::DigestAuth {
+            users: vec![proto::User {
+                name: "ada".to_owned(),
+                hash: DIGEST_HASH.to_owned(),
+            }],
+            realm: "r".to_owned(),
+            remove_header,
+            header_field: "X-User".to_owned(),
+            nonce_key: vec![7; 32],
+        })
+    })
+}
+
+/// By host, peer or header.
+fn sources() -> impl Strategy<Value = proto::SourceCriterion> {
+    use proto::source_criterion::Source;
+    let sources = select(vec![
+        Source::RequestHost(true),
+        Source::IpStrategy(proto::IpStrategy::default()),
+        Source::IpStrategy(proto::IpStrategy {
+            depth: 1,
+            ..proto::IpStrategy::default()
+        }),
+        Source::RequestHeaderName("X-A".to_owned()),
+    ]);
+    sources.prop_map(|source| proto::SourceCriterion {
+        source: Some(source),
+    })
+}
+
+/// So slow that the time between an explanation and its request decides nothing.
+fn rate_limits() -> impl Strategy<Value = Kind> {
+    (sources(), 0_u64..2, 1_u64..4).prop_map(|(source, average, burst)| {
+        Kind::RateLimit(proto::RateLimit {
+            average,
+            period_ns: 3_600_000_000_000,
+            burst,
+            source_criterion: Some(source),
+        })
+    })
+}
+
+fn in_flight_reqs() -> impl Strategy<Value = Kind> {
+    sources().prop_map(|source| {
+        Kind::InFlightReq(proto::InFlightReq {
+            amount: 1,
+            source_criterion: Some(source),
+        })
+    })
+}
+
+/// Not of 502: a server that is dead is foretold as one.
+fn error_pages() -> impl Strategy<Value = Kind> {
+    let range = |(first, last)| proto::StatusRange { first, last };
+    let statuses = select(vec![
+        vec![(400, 499)],
+        vec![(503, 503)],
+        vec![(400, 429), (503, 504)],
+    ]);
+    let rewrites = select(vec![None, Some(((400, 599), 200)), Some(((503, 503), 404))]);
+    (statuses, rewrites).prop_map(move |(statuses, rewrite)| {
+        let rewrite = rewrite.map(|(from, to)| proto::StatusRewrite {
+            from: Some(range(from)),
+            to,
+        });
+        Kind::Errors(proto::Errors {
+            status: statuses.into_iter().map(range).collect(),
+            status_rewrites: rewrite.into_iter().collect(),
+            service: "s1@test".to_owned(),
+            query: "/page?{url}".to_owned(),
+            request_headers: None,
+        })
+    })
+}
+
+/// Opens for good behind a server that is dead.
+fn circuit_breakers() -> impl Strategy<Value = Kind> {
+    use proto::operand::Operand;
+    let operand = |operand| {
+        Some(proto::Operand {
+            operand: Some(operand),
+        })
+    };
+    let comparison = proto::Comparison {
+        left: operand(Operand::NetworkErrorRatio(true)),
+        relation: proto::Relation::Greater.into(),
+        right: operand(Operand::Number(0.0)),
+    };
+    Just(Kind::CircuitBreaker(proto::CircuitBreaker {
+        expression: Some(proto::Expression {
+            expression: Some(proto::expression::Expression::Comparison(comparison)),
+        }),
+        text: "NetworkErrorRatio() > 0".to_owned(),
+        check_period_ns: 0,
+        fallback_ns: 36_000_000_000_000,
+        recovery_ns: 0,
+        response_code: 503,
+    }))
+}
+
+fn others_around() -> impl Strategy<Value = Kind> {
+    select(vec![
+        Kind::Buffering(proto::Buffering::default()),
+        Kind::Retry(proto::Retry {
+            attempts: 2,
+            ..proto::Retry::default()
+        }),
+    ])
 }
 
 fn basic_auths() -> impl Strategy<Value = Kind> {

@@ -17,25 +17,44 @@ use proptest::test_runner::{TestCaseError, TestRunner};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use self::effect::{Lines, compare_answer, compare_request, lines};
-use self::middleware::{HASHES, middlewares};
+use self::effect::{Lines, compare_answer, compare_request, lines, said};
+use self::middleware::{AUTH_HOSTS, HASHES, middlewares};
 use self::strategy::{Asked, Routers, requests, routers};
-use super::super::explain::explain;
+use super::super::explain::{Own, explain};
 use super::*;
+use crate::balance::Verdict;
 use crate::routing::fixture::{middleware as middleware_resource, router_resource, service};
 
 const ENTRY_POINTS: [&str; 2] = ["truth-alt", "truth-web"];
 /// Of a configuration: no explanation may have it.
 const SECRET: &str = "s3cret";
 
-/// Three servers that answer and one address where none does.
+/// Three servers that answer and one address where none does; one that lets every
+/// request pass and one that lets none.
 struct Origins {
     alive: Vec<Origin>,
     dead: String,
+    yes: Origin,
+    no: Origin,
 }
 
 impl Origins {
-    /// By number: none, one, two unequal, none that lives, a mixture, three.
+    /// With the address of the server that it asks.
+    fn located(&self, kind: &proto::middleware::Kind) -> proto::middleware::Kind {
+        let mut kind = kind.clone();
+        if let proto::middleware::Kind::ForwardAuth(auth) = &mut kind {
+            let [yes, no, _] = AUTH_HOSTS;
+            auth.address = match &*auth.host {
+                host if host == yes => self.yes.address.to_string(),
+                host if host == no => self.no.address.to_string(),
+                _ => self.dead.clone(),
+            };
+        }
+        kind
+    }
+
+    /// By number: none, one, two unequal, none that lives, a mixture, three; Fairway's
+    /// own; all found down, one of three found down.
     fn services(&self) -> Vec<proto::Resource> {
         let alive: Vec<_> = self
             .alive
@@ -56,6 +75,7 @@ impl Origins {
                     address: (*address).to_owned(),
                     weight: *weight,
                     container: format!("c-{address}"),
+                    ..Default::default()
                 };
                 service.servers = servers.iter().map(server).collect();
             }
@@ -69,8 +89,37 @@ impl Origins {
             of(3, &[(&self.dead, 1)]),
             of(4, &[(&self.dead, 1), (b, 1), (c, 2)]),
             of(5, &[(a, 1), (b, 1), (c, 1)]),
+            internal(of(6, &[]), proto::Internal::Ping),
+            internal(of(7, &[]), proto::Internal::Noop),
+            // Of a control plane that is away.
+            internal(of(8, &[]), proto::Internal::Api),
+            checked(of(9, &[(&self.dead, 1), (&self.dead, 2)])),
+            checked(of(10, &[(&self.dead, 1), (b, 1), (c, 1)])),
         ]
     }
+}
+
+/// The same with a health check, which is made once.
+fn checked(mut resource: proto::Resource) -> proto::Resource {
+    if let Some(proto::resource::Spec::Service(service)) = &mut resource.spec {
+        service.health_check = Some(proto::HealthCheck {
+            mode: proto::HealthCheckMode::Http.into(),
+            path: "/".to_owned(),
+            method: "GET".to_owned(),
+            interval_ms: 3_600_000,
+            unhealthy_interval_ms: 3_600_000,
+            timeout_ms: 10_000,
+            ..proto::HealthCheck::default()
+        });
+    }
+    resource
+}
+
+fn internal(mut resource: proto::Resource, internal: proto::Internal) -> proto::Resource {
+    if let Some(proto::resource::Spec::Service(service)) = &mut resource.spec {
+        service.internal = internal.into();
+    }
+    resource
 }
 
 /// What every server says.
@@ -80,6 +129,10 @@ fn origin(name: &'static str) -> Origin {
     let said = SAID.map(|(name, value)| format!("{name}: {value}\r\n"));
     let said = said.concat();
     Origin::answering(move |_| format!("HTTP/1.1 200 OK\r\n{said}Content-Length: 1\r\n\r\n{name}"))
+}
+
+fn answering(status: &'static str) -> Origin {
+    Origin::answering(move |_| format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"))
 }
 
 fn configuration(
@@ -97,13 +150,37 @@ fn configuration(
             address: ":0".to_owned(),
             forwarded_headers: Some(proto::ForwardedHeaders {
                 insecure: number == 0,
-                trusted_ips: Vec::new(),
+                connection: vec!["x-a".to_owned()],
+                not_append_x_forwarded_for: number == 1,
+                add_x_forwarded_scheme_headers: number == 1,
+                ..Default::default()
             }),
+            // One has a middleware and takes nearly everything, the other is as usual.
+            middlewares: (number == 0)
+                .then(|| "m0@test".to_owned())
+                .into_iter()
+                .collect(),
+            encoded_characters: (number == 0).then(|| proto::EncodedCharacters {
+                allow_slash: true,
+                allow_semicolon: true,
+                allow_percent: true,
+                allow_question_mark: true,
+                ..proto::EncodedCharacters::default()
+            }),
+            keep_path_segments: number == 0,
+            encode_query_semicolons: number == 0,
+            underscore_headers: if number == 0 {
+                proto::UnderscoreHeaders::Keep.into()
+            } else {
+                proto::UnderscoreHeaders::Reject.into()
+            },
+            ..Default::default()
         })),
     };
     let name = |at: usize| format!("m{at}@test");
     let middlewares = kinds.iter().enumerate();
-    let middlewares = middlewares.map(|(at, kind)| middleware_resource(&name(at), kind.clone()));
+    let middlewares =
+        middlewares.map(|(at, kind)| middleware_resource(&name(at), origins.located(kind)));
     let routers = (0..).zip(routers).map(|(number, router)| {
         let (rule, priority, entry_points, chain, service, guarded) = router;
         let own = format!("r{number}@test");
@@ -192,7 +269,9 @@ impl Stage {
         let subscriber = tracing_subscriber::registry().with(Witness(Mutex::new(lines)));
         tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
         let (status, watched) = watch::channel(DiscoveryStatus::starting());
+        let dead = closed_address().to_string();
         let config = Config {
+            control_planes: vec![format!("http://{dead}")],
             bind_address: Some([127, 0, 0, 1].into()),
             workers: 2,
             access_log: true,
@@ -203,13 +282,34 @@ impl Stage {
             log,
             origins: Origins {
                 alive: ["a", "b", "c"].map(origin).into(),
-                dead: closed_address().to_string(),
+                yes: answering("204 No Content"),
+                no: answering("403 Forbidden"),
+                dead,
             },
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
                 .unwrap(),
             _status: status,
         }
+    }
+
+    /// Waits until every server that is checked has been. The services of all
+    /// configurations are the same, and so what is known of them.
+    fn check_servers(&self) {
+        put_in_force(&self.running, self.origins.services());
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        while !self.has_checked_every_server() {
+            assert!(std::time::Instant::now() < deadline, "servers are checked");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    fn has_checked_every_server(&self) -> bool {
+        let table = self.running.process.table.load();
+        let mut checked = table
+            .servers()
+            .filter(|server| server.health.check().is_some());
+        checked.all(|server| server.health.verdict() != Verdict::Untested)
     }
 
     /// What is told about a request, and the request itself.
@@ -238,7 +338,12 @@ impl Stage {
         let table = self.running.process.table.load();
         let server = crate::config::host_name_header();
         let bound = bound.into();
-        let explained = explain(&table, &bound, &server, &request);
+        let own = Own {
+            bound: &bound,
+            server: &server,
+            draining: false,
+        };
+        let explained = explain(&table, own, &request);
         let told = self.runtime.block_on(explained);
         let mut raw = format!("{method} {target} HTTP/1.1\r\n");
         let host = (!host.is_empty()).then_some(("Host", *host));
@@ -287,7 +392,19 @@ impl Stage {
             "{}",
             what
         );
-        if told.servers.is_empty() {
+        if let Some(denied) = denied(&told) {
+            let pages = |effect: &String| effect.contains(" get their page from ");
+            let mut effects = told.middlewares.iter().flat_map(|step| &step.effects);
+            // A page instead of the answer: told as such, and not what becomes of it.
+            if effects.any(pages) {
+                prop_assert_eq!(seen.of("reason"), denied.1, "{}", what);
+            } else {
+                prop_assert_eq!((status, seen.of("reason")), denied, "{}", what);
+                prop_assert_eq!("", seen.of("ServiceAddr"), "{}", what);
+            }
+            return Ok(denied.1.to_owned());
+        }
+        if told.target.is_empty() {
             prop_assert_eq!(told.status, status, "{}", what);
             prop_assert_eq!(&told.reason, seen.of("reason"), "{}", what);
             prop_assert_eq!("", seen.of("ServiceAddr"), "{}", what);
@@ -301,8 +418,22 @@ impl Stage {
         prop_assert_eq!((told.status, told.reason.as_str()), (0, ""), "{}", what);
         prop_assert_eq!(&told.location, "", "{}", what);
         let urls: Vec<_> = told.servers.iter().map(|server| &*server.url).collect();
-        let dead = format!("http://{}", self.origins.dead);
-        if urls == [&dead] {
+        let [dead, away] =
+            ["http", "h2c"].map(|scheme| format!("{scheme}://{}", self.origins.dead));
+        if urls == [&dead] || urls == [&away] {
+            let reason = seen.of("reason");
+            if may_follow_a_retry(&told, reason) {
+                // The first try was as told, and has changed what the second one met.
+                let (now, ..) = self.tell(asked);
+                let opened = reason == "circuit_open";
+                prop_assert!(
+                    !opened || now.servers.is_empty(),
+                    "{}\nnow {:#?}",
+                    what,
+                    now
+                );
+                return Ok("dead".to_owned());
+            }
             prop_assert_eq!(
                 (status, seen.of("reason")),
                 (502, "connect_refused"),
@@ -315,8 +446,7 @@ impl Stage {
         let answered = format!("http://{}", seen.of("ServiceAddr"));
         prop_assert_eq!((status, seen.of("reason")), (200, ""), "{}", what);
         prop_assert!(urls.contains(&&*answered), "{}", what);
-        let said = SAID.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        about(&what, compare_answer(&told, said.into(), &answer))?;
+        about(&what, compare_answer(&told, said(), &answer))?;
         let mut alive = self.origins.alive.iter();
         let origin = alive.find(|origin| origin.address.to_string() == seen.of("ServiceAddr"));
         let request = origin.expect("one of them").request();
@@ -333,8 +463,39 @@ impl Stage {
         if first != Some(&dead) {
             prop_assert_eq!(foretold, Some(&*answered), "{}", what);
         }
-        Ok("server".to_owned())
+        let compressed = lines(&answer).contains_key("content-encoding");
+        let kind = if compressed { "compressed" } else { "server" };
+        Ok(kind.to_owned())
     }
+}
+
+/// Status and reason of a request that a server that is asked does not let pass: the
+/// first one that does not agree, for explanations go on as if all did.
+fn denied(told: &proto::Explanation) -> Option<(u32, &'static str)> {
+    let [_, no, dead] = AUTH_HOSTS.map(|host| format!("asks http://{host}/may;"));
+    let mut effects = told.middlewares.iter().flat_map(|step| &step.effects);
+    effects.find_map(|effect| {
+        if effect.starts_with(&no) {
+            return Some((403, "auth_denied"));
+        }
+        effect
+            .starts_with(&dead)
+            .then_some((500, "auth_unreachable"))
+    })
+}
+
+/// What has this reason was told to let the request pass, inside of what was told to
+/// try again.
+fn may_follow_a_retry(told: &proto::Explanation, reason: &str) -> bool {
+    let passes = match reason {
+        "circuit_open" => "is closed; opens if ",
+        "rate_limited" => ": there is room for this one",
+        _ => return false,
+    };
+    let says = |step: &proto::MiddlewareStep, what| step.effects.iter().any(|it| it.contains(what));
+    let mut steps = told.middlewares.iter();
+    steps.any(|step| says(step, "tries up to ") && says(step, "if no server can be reached"))
+        && steps.any(|step| says(step, passes))
 }
 
 /// What a proxy says of itself in its answer, which is not told.
@@ -359,6 +520,12 @@ fn lasting(told: &proto::Explanation) -> proto::Explanation {
         server.ejected_ms = 0;
         server.state = 0;
     }
+    let effects = lasting.middlewares.iter_mut();
+    for effect in effects.flat_map(|step| &mut step.effects) {
+        if effect.contains("x-retry-in") {
+            effect.clear();
+        }
+    }
     lasting
 }
 
@@ -370,11 +537,14 @@ fn about(what: &str, compared: Result<(), TestCaseError>) -> Result<(), TestCase
 const MOST_ROUNDS: usize = 8;
 
 /// What must have happened at least once.
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 23] = [
     "",
+    "auth_denied",
+    "auth_unreachable",
     "bad_host",
     "bad_redirect",
     "bad_request",
+    "compressed",
     "dead",
     "encoded_character",
     "expectation_failed",
@@ -383,7 +553,10 @@ const KINDS: [&str; 17] = [
     "method_not_allowed",
     "no_route",
     "no_server",
+    "noop",
+    "ping",
     "preflight",
+    "rate_limited",
     "redirect",
     "server",
     "unauthorized",
@@ -393,6 +566,7 @@ const KINDS: [&str; 17] = [
 #[test]
 fn an_explanation_tells_what_happens() {
     let stage = Stage::set();
+    stage.check_servers();
     let config = ProptestConfig {
         cases: 600,
         max_shrink_iters: 300,

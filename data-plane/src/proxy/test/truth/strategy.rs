@@ -58,7 +58,7 @@ pub(super) fn routers() -> impl Strategy<Value = Routers> {
         1_i64..4,
         entry_points,
         prop::collection::vec(any::<Index>(), 0..5),
-        0..6_usize,
+        0..11_usize,
         any::<bool>(),
     );
     prop::collection::vec(one, 0..8)
@@ -121,12 +121,14 @@ pub(super) fn requests() -> impl Strategy<Value = Vec<Asked>> {
         ("Expect", "miracles"),
         ("X_A", "1"),
         ("X-Traefik-Router", "r1@test"),
+        ("X-Forwarded-Tls-Client-Cert", "forged"),
+        ("Access-Control-Request-Headers", "x-grpc-web"),
         ("Host", "b.test"),
         ("X-Forwarded-For", "6.6.6.6, 10.1.1.1"),
         ("X-Forwarded-Host", "b.test"),
     ]);
     let line = lines.prop_map(|line| vec![line]);
-    let lines = prop_oneof![6 => line, 2 => credentials(), 3 => cross_origin()];
+    let lines = prop_oneof![6 => line, 2 => credentials(), 3 => cross_origin(), 2 => codings()];
     let lines = prop::collection::vec(lines, 0..3).prop_map(|lines| lines.concat());
     let wild = (methods, targets, hosts, lines, 0..2_usize, clients());
     prop::collection::vec(prop_oneof![wild, tame()], 1..12)
@@ -137,7 +139,7 @@ fn tame() -> impl Strategy<Value = Asked> {
     let methods = prop::sample::select(vec!["GET", "POST", "OPTIONS"]);
     let targets = prop::sample::select(vec!["/", "/a", "/a/b?q=1", "/a%3fb", "/old/x?y=1"]);
     let hosts = prop::sample::select(vec!["a.test", "b.test", "x.a.test"]);
-    let lines = prop_oneof![Just(Vec::new()), credentials(), cross_origin()];
+    let lines = prop_oneof![Just(Vec::new()), credentials(), cross_origin(), codings()];
     let targets = targets.prop_map(str::to_owned);
     (methods, targets, hosts, lines, 0..2_usize, clients())
 }
@@ -163,8 +165,21 @@ fn credentials() -> impl Strategy<Value = Lines> {
         "Basic bm9ib2R5OnNlY3JldA==",
         "Basic !",
         "Bearer x",
+        "Digest username=\"ada\", realm=\"r\", nonce=\"0\", uri=\"/a\", qop=auth, nc=1, cnonce=\"c\", response=\"0\"",
     ];
     prop::sample::select(lines).prop_map(|value| vec![("Authorization", value)])
+}
+
+/// What answers may be compressed with.
+fn codings() -> impl Strategy<Value = Lines> {
+    let wishes = prop::sample::select(vec![
+        "gzip",
+        "br, gzip;q=0.5",
+        "zstd;q=0, *",
+        "identity",
+        "gzip;q=0",
+    ]);
+    wishes.prop_map(|wish| vec![("Accept-Encoding", wish)])
 }
 
 fn cross_origin() -> impl Strategy<Value = Lines> {
