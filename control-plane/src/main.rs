@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use fairway_control::config::{Command, StaticConfig, WaitOptions};
-use fairway_control::explain::ExplainOptions;
+use fairway_control::explain::{ExplainError, ExplainOptions};
 use fairway_control::wait::WaitError;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -57,8 +57,10 @@ fn main() -> ExitCode {
         Ok(status) => status,
         Err(error) => {
             eprintln!("fairway-control: {error:#}");
-            let waited = error.downcast_ref::<WaitError>();
-            waited.map_or(ExitCode::FAILURE, |error| ExitCode::from(error.exit_code()))
+            let waited = error.downcast_ref().map(WaitError::exit_code);
+            let explained = error.downcast_ref().map(ExplainError::exit_code);
+            let code = waited.or(explained);
+            code.map_or(ExitCode::FAILURE, ExitCode::from)
         }
     }
 }

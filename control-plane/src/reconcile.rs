@@ -5,7 +5,8 @@
 //! Nothing is published before every provider has spoken once, so that a control
 //! plane that has just started never empties the proxies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::select_all;
@@ -13,12 +14,13 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::compile::{self, Compiled, Finding, Input};
-use crate::config::{EntryPointOptions, ServersTransport};
+use crate::config::{EntryPointOptions, InternalServices, ServersTransport};
+use crate::label_file::{self, LabelFiles};
 use crate::model::{ProviderState, Severity};
 use crate::snapshot::Snapshot;
 
-/// Longest file that a label may have read.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// Name of the Docker provider: what stands after the `@` of its objects.
+pub(crate) const DOCKER_PROVIDER: &str = "docker";
 
 /// A provider's latest word; `None` until it has spoken once.
 pub type ProviderReceiver = watch::Receiver<Option<Arc<ProviderState>>>;
@@ -30,8 +32,14 @@ pub struct Reconciler {
     pub entry_points: BTreeMap<String, EntryPointOptions>,
     /// Entry points that stay closed, and why.
     pub closed_entry_points: BTreeMap<String, String>,
+    /// Which of Fairway's own services routers may use.
+    pub internal_services: InternalServices,
     /// How to speak to servers.
     pub servers_transport: ServersTransport,
+    /// Which files labels may name.
+    pub label_files: LabelFiles,
+    /// What the keys are made from that nonces are signed with.
+    pub nonce_key: [u8; 32],
     /// Providers by name.
     pub providers: BTreeMap<String, ProviderReceiver>,
     /// For people.
@@ -61,16 +69,15 @@ impl Reconciler {
 
     fn publish(&self, providers: &BTreeMap<String, Arc<ProviderState>>) {
         let started = std::time::Instant::now();
-        let paths = providers
-            .values()
-            .flat_map(|it| compile::users_files(&it.config));
-        let files = paths.map(|path| (path.to_owned(), read(path))).collect();
+        let files = self.read_files(providers);
         let mut compiled = compile::compile(Input {
             entry_points: &self.entry_points,
             closed_entry_points: &self.closed_entry_points,
+            internal_services: self.internal_services,
             servers_transport: &self.servers_transport,
             providers,
             files: &files,
+            nonce_key: &self.nonce_key,
         });
         let previous = self.snapshot.borrow().clone();
         let resources = std::mem::take(&mut compiled.resources);
@@ -94,15 +101,29 @@ impl Reconciler {
         self.snapshot.send_replace(Some(Arc::new(next)));
     }
 
+    /// What is in the files that middlewares name. What labels name is restricted; a
+    /// file of the operator's may name any other.
+    fn read_files(&self, providers: &BTreeMap<String, Arc<ProviderState>>) -> compile::Files {
+        let mut files = compile::Files::new();
+        for (provider, state) in providers {
+            for file in compile::named_files(&state.config) {
+                let text = match provider.as_str() {
+                    DOCKER_PROVIDER => self.label_files.read(file.path),
+                    _ => label_file::read(Path::new(file.path)),
+                };
+                files.insert((provider.clone(), file.path.to_owned()), text);
+            }
+        }
+        files
+    }
+
     /// Logs what was not found the last time.
     fn log_findings(&self, findings: &[Finding]) {
         let before = self.compiled.borrow().clone();
-        let known = |finding: &Finding| {
-            before
-                .as_ref()
-                .is_some_and(|before| before.diagnostics.contains(finding))
-        };
-        for finding in findings.iter().filter(|finding| !known(finding)) {
+        let before = before.iter().flat_map(|before| &before.diagnostics);
+        // There may be one for each of thousands of containers.
+        let known: HashSet<&Finding> = before.collect();
+        for finding in findings.iter().filter(|it| !known.contains(it)) {
             let Finding {
                 provider,
                 diagnostic,
@@ -144,20 +165,6 @@ impl Reconciler {
     }
 }
 
-/// The text of a small file. What is wrong is told without a word of what is in it:
-/// a path in a label may name any file of this machine.
-fn read(path: &str) -> Result<String, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("it is not a file".to_owned());
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(format!("it is longer than {MAX_FILE_BYTES} bytes"));
-    }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -195,7 +202,10 @@ mod tests {
         Reconciler {
             entry_points: BTreeMap::from([("http".to_owned(), entry)]),
             closed_entry_points: BTreeMap::new(),
+            internal_services: InternalServices::default(),
             servers_transport: ServersTransport::default(),
+            label_files: LabelFiles::default(),
+            nonce_key: [0; 32],
             providers: BTreeMap::new(),
             compiled: watch::Sender::new(None),
             snapshot: watch::Sender::new(None),

@@ -30,6 +30,15 @@ const SECRET_HEADERS: &[&str] = &[
 /// A resource as anybody may see it.
 pub(crate) fn resource(resource: &Resource) -> Resource {
     let mut shown = resource.clone();
+    if let Some(Spec::Service(service)) = &mut shown.spec
+        && let Some(check) = &mut service.health_check
+    {
+        for (name, value) in &mut check.headers {
+            if hides(name, value) {
+                *value = REDACTED.to_owned();
+            }
+        }
+    }
     let Some(Spec::Middleware(middleware)) = &mut shown.spec else {
         return shown;
     };
@@ -46,6 +55,12 @@ pub(crate) fn resource(resource: &Resource) -> Resource {
             for user in &mut auth.users {
                 user.hash = REDACTED.to_owned();
             }
+        }
+        Some(Kind::DigestAuth(auth)) => {
+            for user in &mut auth.users {
+                user.hash = REDACTED.to_owned();
+            }
+            auth.nonce_key.clear();
         }
         _ => {}
     }
@@ -98,6 +113,11 @@ fn headers_of(mut headers: Map<String, Value>) -> Value {
 }
 
 /// Whether a header's value is a secret; an empty one deletes the header.
+/// The value of a header, as anybody may see it.
+pub(crate) fn header<'a>(name: &str, value: &'a str) -> &'a str {
+    if hides(name, value) { REDACTED } else { value }
+}
+
 fn hides(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
     !value.is_empty() && SECRET_HEADERS.iter().any(|part| name.contains(part))

@@ -7,12 +7,15 @@ use std::time::SystemTime;
 
 use fairway_proto::discovery::v1::discovery_server::DiscoveryServer as DiscoveryService;
 use fairway_proto::inspection::v1::inspection_server::InspectionServer as InspectionService;
-use fairway_proto::{DESCRIPTORS, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_MESSAGE_BYTES};
+use fairway_proto::{
+    DESCRIPTORS, INTERNAL_PATH, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_MESSAGE_BYTES,
+};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
+use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
 use tracing::{error, info};
@@ -22,11 +25,11 @@ use crate::config::StaticConfig;
 use crate::discovery::{DiscoveryServer, Nodes};
 use crate::inspection::InspectionServer;
 use crate::model::ProviderState;
-use crate::provider::docker;
-use crate::reconcile::Reconciler;
+use crate::provider::{docker, file};
+use crate::reconcile::{DOCKER_PROVIDER, Reconciler};
 
-/// Name of the Docker provider: what stands after the `@` of its objects.
-const DOCKER_PROVIDER: &str = "docker";
+/// Name of the file provider.
+const FILE_PROVIDER: &str = "file";
 
 /// Name under which the findings about the static configuration are shown.
 const STATIC_PROVIDER: &str = "static";
@@ -128,10 +131,19 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         providers.insert(DOCKER_PROVIDER.to_owned(), seen);
         tasks.spawn(docker::run(options, out));
     }
+    if let Some(options) = config.file.clone() {
+        let (out, seen) = watch::channel(None);
+        providers.insert(FILE_PROVIDER.to_owned(), seen);
+        tasks.spawn(file::run(options, out));
+    }
     let reconciler = Reconciler {
         entry_points: config.entry_points.clone(),
         closed_entry_points: config.closed_entry_points.clone(),
+        internal_services: config.internal_services(),
         servers_transport: config.servers_transport,
+        label_files: config.label_files.clone(),
+        // Nonces signed before a restart are stale after it: browsers ask anew.
+        nonce_key: rand::random(),
         providers,
         compiled,
         snapshot,
@@ -141,24 +153,26 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         drop(static_findings);
     });
 
+    let shown = Api {
+        compiled: compiled_seen.clone(),
+        latest: latest.clone(),
+        nodes: nodes.clone(),
+        internal_services: config.internal_services(),
+        providers: config.providers().collect(),
+        started: SystemTime::now(),
+        api: config.api.is_some_and(|api| api.insecure),
+        ping: config.ping,
+        terminating: terminating_seen,
+        entry_points: config.entry_points,
+    };
     let services = grpc_services(
         DiscoveryServer::new(latest.clone(), nodes.clone()),
-        InspectionServer::new(latest.clone(), compiled_seen.clone(), nodes.clone()),
+        InspectionServer::new(latest, compiled_seen, nodes),
+        config.api.map(|_| shown.clone().internal_router()),
     );
     tasks.spawn(serve_grpc(grpc, services.await?, stop.clone()));
     if let Some(listener) = api {
-        let api = Api {
-            compiled: compiled_seen,
-            latest,
-            nodes,
-            entry_points: config.entry_points,
-            providers: config.docker.iter().map(|_| "Docker").collect(),
-            started: SystemTime::now(),
-            api: config.api.is_some_and(|api| api.insecure),
-            ping: config.ping,
-            terminating: terminating_seen,
-        };
-        tasks.spawn(serve_api(listener, api, stop.clone()));
+        tasks.spawn(serve_api(listener, shown, stop.clone()));
     }
     info!(grpc = %grpc_address, api = ?api_address, "control plane started");
     Ok(Running {
@@ -188,10 +202,11 @@ async fn bind(flag: &'static str, address: &str) -> Result<TcpListener, StartErr
     })
 }
 
-/// Every gRPC service of the control plane.
+/// Every gRPC service of the control plane, and what proxies get for `api@internal`.
 async fn grpc_services(
     discovery: DiscoveryServer,
     inspection: InspectionServer,
+    internal: Option<axum::Router>,
 ) -> Result<Router, StartError> {
     let discovery = DiscoveryService::new(discovery)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -213,9 +228,16 @@ async fn grpc_services(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    let mut routes = Routes::default();
+    if let Some(internal) = internal {
+        let router = std::mem::take(routes.axum_router_mut());
+        // As a service: a nested router would leave its `/` to gRPC.
+        *routes.axum_router_mut() = router.nest_service(INTERNAL_PATH, internal);
+    }
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .add_routes(routes)
         .add_service(discovery)
         .add_service(inspection)
         .add_service(health_service)

@@ -4,15 +4,18 @@
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
+    let near_enough = |known: &str| length.max(known.len()).div_ceil(4);
     known
         .into_iter()
+        // The distance is at least the difference in length, which costs nothing.
+        .filter(|known| length.abs_diff(known.chars().count()) <= near_enough(known))
         .map(|known| {
             (
                 strsim::damerau_levenshtein(&word, &known.to_lowercase()),
                 known,
             )
         })
-        .filter(|(distance, known)| *distance <= length.max(known.len()).div_ceil(4))
+        .filter(|(distance, known)| *distance <= near_enough(known))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }

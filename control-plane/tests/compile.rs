@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, ServersTransport};
-use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Users};
+use fairway_control::compile::{Compiled, Finding, Input, Outcome, compile};
+use fairway_control::config::{EntryPointOptions, InternalServices, ServersTransport};
+use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Errors, Users};
 use fairway_control::model::{
-    Declared, DynamicConfig, Middleware, ObjectId, ProviderState, Router, Scheme, Server, Service,
+    Declared, DynamicConfig, Failover, LoadBalancer, Middleware, ObjectId, ProviderState, Router,
+    Scheme, Server, Service,
 };
+use fairway_control::rule::RuleSyntax;
 use fairway_proto::discovery::v1 as wire;
 use fairway_proto::discovery::v1::resource::Spec;
 
@@ -24,6 +26,7 @@ fn router(rule: &str, middlewares: &[&str], service: &str) -> Declared<Router> {
     declared(Router {
         rule: rule.into(),
         rule_generated: false,
+        rule_syntax: RuleSyntax::V3,
         entry_points: Vec::new(),
         middlewares: middlewares.iter().map(ToString::to_string).collect(),
         service: service.into(),
@@ -38,12 +41,14 @@ fn service() -> Declared<Service> {
         address: "10.0.0.2:80".into(),
         weight: 1,
         container: "web-1".into(),
+        written_url: None,
+        base_path: String::new(),
     };
-    declared(Service {
-        servers: vec![server],
-        pass_host_header: true,
-        unavailable: None,
-    })
+    let servers = vec![server];
+    declared(Service::LoadBalancer(LoadBalancer {
+        servers,
+        ..LoadBalancer::default()
+    }))
 }
 
 fn chain(parts: &[&str]) -> Declared<Middleware> {
@@ -87,15 +92,23 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
     compile(Input {
         entry_points: &entry_points,
         closed_entry_points: &BTreeMap::from([("websecure".into(), "TLS is not there".into())]),
+        internal_services: InternalServices {
+            api: true,
+            ping: false,
+        },
         servers_transport: &ServersTransport::default(),
         providers: &states.collect(),
+        nonce_key: &[7; 32],
         files: &BTreeMap::from([
             (
-                "/users".into(),
+                ("docker".into(), "/users".into()),
                 Ok("ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n".into()),
             ),
-            ("/gone".into(), Err("No such file".into())),
-            ("/odd".into(), Ok("secret".into())),
+            (
+                ("docker".into(), "/gone".into()),
+                Err("No such file".into()),
+            ),
+            (("docker".into(), "/odd".into()), Ok("secret".into())),
         ]),
     })
 }
@@ -418,8 +431,10 @@ fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
         let compiled = compile(Input {
             entry_points: &entry_points.collect(),
             closed_entry_points: &BTreeMap::new(),
+            internal_services: InternalServices::default(),
             servers_transport: &ServersTransport::default(),
             providers: &BTreeMap::from([("docker".into(), Arc::new(state))]),
+            nonce_key: &[7; 32],
             files: &BTreeMap::new(),
         });
         (
@@ -442,23 +457,95 @@ fn a_service_that_does_not_exist_rejects_the_router() {
         config
             .routers
             .insert("r".into(), router("Path(`/`)", &[], "wep"));
-        config
-            .routers
-            .insert("page".into(), router("Path(`/api`)", &[], "api@internal"));
     });
     let compiled = compiled(vec![("docker", config)]);
-    let said: Vec<_> = compiled
+    let (_, message, suggestion) = finding(&compiled);
+    assert_eq!(message, "service wep@docker does not exist");
+    assert_eq!(suggestion, "did you mean web@docker?");
+}
+
+#[test]
+fn error_pages_may_be_of_another_provider_and_have_to_exist() {
+    let with = |pages: &str| {
+        let errors = Errors {
+            status: vec!["500-599".into()],
+            status_rewrites: BTreeMap::new(),
+            service: pages.into(),
+            query: String::new(),
+            error_request_headers: None,
+        };
+        let config = docker(|config| {
+            let errors = declared(Middleware::Errors(errors));
+            config.middlewares.insert("e".into(), errors);
+            let router = router("Path(`/`)", &["e"], "web");
+            config.routers.insert("r".into(), router);
+        });
+        let mut other = DynamicConfig::default();
+        other.services.insert("pages".into(), service());
+        compiled(vec![("docker", config), ("file", other)])
+    };
+    for (written, sent) in [("web", "web@docker"), ("pages@file", "pages@file")] {
+        let compiled = with(written);
+        let found = compiled
+            .resources
+            .iter()
+            .find_map(|resource| match &resource.spec {
+                Some(Spec::Middleware(wire::Middleware {
+                    kind: Some(wire::middleware::Kind::Errors(errors)),
+                })) => Some((errors.service.as_str(), errors.query.as_str())),
+                _ => None,
+            });
+        assert_eq!(found, Some((sent, "/")));
+        assert_eq!(compiled.routers["r@docker"].outcome, Outcome::Routed);
+    }
+    let compiled = with("page@file");
+    let label = "traefik.http.middlewares.e.errors.service";
+    let mut told = compiled
         .diagnostics
         .iter()
-        .map(|finding| &finding.diagnostic)
-        .collect();
-    assert_eq!(said.len(), 2);
+        .map(|finding| &finding.diagnostic);
+    let told = told
+        .find(|told| told.label.as_deref() == Some(label))
+        .unwrap();
     assert_eq!(
-        said[0].message,
-        "service api@internal is not available on proxies"
+        told.message,
+        "the service page@file of the error pages does not exist"
     );
-    assert_eq!(said[1].message, "service wep@docker does not exist");
-    assert_eq!(said[1].suggestion, "did you mean web@docker?");
+    assert_eq!(told.suggestion, "did you mean pages@file?");
+    assert_eq!(compiled.routers["r@docker"].outcome, Outcome::Rejected);
+}
+
+#[test]
+fn an_internal_service_is_sent_once_if_a_router_uses_it() {
+    let config = docker(|config| {
+        for (name, service) in [("a", "api"), ("b", "api"), ("n", "noop"), ("p", "ping")] {
+            let rule = format!("Path(`/{name}`)");
+            let router = router(&rule, &[], &format!("{service}@internal"));
+            config.routers.insert(name.into(), router);
+        }
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    let sent = compiled.resources.iter().filter_map(|resource| {
+        let name = resource.id.as_ref()?.name.strip_suffix("@internal")?;
+        match &resource.spec {
+            Some(Spec::Service(service)) => Some((name, service.internal())),
+            _ => None,
+        }
+    });
+    let expected = [("api", wire::Internal::Api), ("noop", wire::Internal::Noop)];
+    assert_eq!(Vec::from_iter(sent), expected);
+    let users = &compiled.services["api@internal"].used_by;
+    assert!(users.iter().eq(["a@docker", "b@docker"]), "{users:?}");
+    let (label, message, suggestion) = finding(&compiled);
+    assert_eq!(label, "traefik.http.routers.p.service");
+    assert_eq!(
+        (message, suggestion),
+        (
+            "service ping@internal is off, as the ping is not enabled",
+            "start the control plane with --ping=true"
+        )
+    );
+    assert_eq!(compiled.routers["p@docker"].outcome, Outcome::Rejected);
 }
 
 #[test]
@@ -498,4 +585,79 @@ fn the_same_input_gives_the_same_bytes() {
         )])
     };
     assert_eq!(make(), make());
+}
+
+/// The service `web` behind these middlewares.
+fn behind(middlewares: &[&str]) -> Declared<Service> {
+    let mut service = service();
+    if let Some(balancer) = service.value.load_balancer_mut() {
+        balancer.middlewares = middlewares.iter().map(ToString::to_string).collect();
+    }
+    service
+}
+
+#[test]
+fn middlewares_of_a_service_come_after_those_of_its_routers() {
+    let config = docker(|config| {
+        config.middlewares.insert("r".into(), prefix("/r"));
+        config.middlewares.insert("s".into(), prefix("/s"));
+        config.middlewares.insert("c".into(), chain(&["s", "r"]));
+        config.services.insert("web".into(), behind(&["c"]));
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &["r"], "web"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    let sent = sent_router(&compiled, "r@docker").expect("the router is sent");
+    assert_eq!(sent.middlewares, ["r@docker", "s@docker", "r@docker"]);
+    let used_by = &compiled.middlewares["c@docker"].used_by;
+    assert!(used_by.contains("r@docker"), "{used_by:?}");
+}
+
+#[test]
+fn a_service_without_one_of_its_middlewares_is_not_served() {
+    let config = docker(|config| {
+        config.services.insert("web".into(), behind(&["gone"]));
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &[], "web"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    assert_eq!(sent_router(&compiled, "r@docker"), None);
+    let (label, message, _) = finding(&compiled);
+    assert_eq!(label, "traefik.http.routers.r.service");
+    assert_eq!(message, "middleware gone@docker does not exist");
+}
+
+#[test]
+fn a_part_of_a_service_cannot_have_middlewares_that_nobody_would_run() {
+    let config = docker(|config| {
+        config.middlewares.insert("s".into(), prefix("/s"));
+        config.services.insert("web".into(), behind(&["s"]));
+        let main = Service::Failover(Failover {
+            service: "web".into(),
+            fallback: "web".into(),
+            ..Failover::default()
+        });
+        config.services.insert("main".into(), declared(main));
+        config
+            .routers
+            .insert("r".into(), router("Path(`/`)", &[], "main"));
+        config
+            .routers
+            .insert("direct".into(), router("Path(`/d`)", &[], "web"));
+    });
+    let compiled = compiled(vec![("docker", config)]);
+    assert_eq!(sent_router(&compiled, "r@docker"), None);
+    assert!(sent_router(&compiled, "direct@docker").is_some());
+    let told = |it: &Finding| {
+        it.diagnostic
+            .message
+            .contains("a part of main@docker, has middlewares")
+    };
+    assert!(
+        compiled.diagnostics.iter().any(told),
+        "{:?}",
+        compiled.diagnostics
+    );
 }

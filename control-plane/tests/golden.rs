@@ -8,12 +8,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop loudly")]
 
+mod lines;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use fairway_control::config::StaticConfig;
-use fairway_control::model::{Diagnostic, ProviderState, Severity};
 use fairway_control::provider::docker::{
     Container, DockerOptions, Health, Network, Port, PortType, State, Surroundings, assemble,
 };
@@ -106,7 +107,7 @@ fn run(fixture: &Fixture) -> Vec<String> {
         &options(fixture),
         &surroundings(fixture),
     );
-    lines(&state)
+    lines::lines(&state)
 }
 
 fn options(fixture: &Fixture) -> DockerOptions {
@@ -182,85 +183,6 @@ fn port(text: &str) -> Port {
         protocol,
         published,
     }
-}
-
-fn lines(state: &ProviderState) -> Vec<String> {
-    let config = &state.config;
-    let mut lines = Vec::new();
-    for (name, it) in &config.routers {
-        let router = &it.value;
-        let mut line = format!("router {name}: {} -> {}", router.rule, router.service);
-        if router.rule_generated {
-            line.push_str(", default rule");
-        }
-        if !router.entry_points.is_empty() {
-            line.push_str(&format!(", on {}", router.entry_points.join(" ")));
-        }
-        if !router.middlewares.is_empty() {
-            line.push_str(&format!(", through {}", router.middlewares.join(" ")));
-        }
-        if router.priority != 0 {
-            line.push_str(&format!(", priority {}", router.priority));
-        }
-        lines.push(line + &origin(&it.containers));
-    }
-    for (name, it) in &config.services {
-        let service = &it.value;
-        let servers: Vec<String> = service
-            .servers
-            .iter()
-            .map(|server| match server.weight {
-                1 => server.url(),
-                weight => format!("{} weight {weight}", server.url()),
-            })
-            .collect();
-        let mut line = match &service.unavailable {
-            Some(reason) => format!("service {name}: unavailable, {reason}"),
-            None => format!("service {name}: {}", servers.join(" ")),
-        };
-        if !service.pass_host_header {
-            line.push_str(", server's Host");
-        }
-        lines.push(line + &origin(&it.containers));
-    }
-    for (name, it) in &config.middlewares {
-        let json = serde_json::to_string(&it.value).unwrap();
-        lines.push(format!(
-            "middleware {name}: {json}{}",
-            origin(&it.containers)
-        ));
-    }
-    for (id, it) in &config.rejected {
-        lines.push(format!(
-            "rejected {id}: {}{}",
-            it.value,
-            origin(&it.containers)
-        ));
-    }
-    lines.extend(state.diagnostics.iter().map(diagnostic));
-    lines
-}
-
-fn origin(containers: &[String]) -> String {
-    format!(" ({})", containers.join(" "))
-}
-
-fn diagnostic(it: &Diagnostic) -> String {
-    let severity = match it.severity {
-        Severity::Warning => "warning",
-        Severity::Error => "error",
-    };
-    let mut line = severity.to_owned();
-    if let Some(container) = &it.container {
-        line.push_str(&format!(", container {container}"));
-    }
-    if let Some(label) = &it.label {
-        line.push_str(&format!(", label {label}"));
-    }
-    if let Some(object) = &it.object {
-        line.push_str(&format!(", {object}"));
-    }
-    format!("{line}: {} => {}", it.message, it.suggestion)
 }
 
 fn is_zero(number: &i64) -> bool {

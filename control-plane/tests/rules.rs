@@ -6,13 +6,15 @@
 
 use std::net::IpAddr;
 
-use fairway_control::rule;
+use fairway_control::rule::{self, RuleSyntax};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fixture {
     case: String,
+    #[serde(default)]
+    syntax: String,
     rule: String,
     #[serde(default)]
     refused: Option<String>,
@@ -49,12 +51,14 @@ fn fixtures() -> Vec<Fixture> {
 fn a_rule_parses_or_is_refused_as_its_fixture_says() {
     for Fixture {
         case,
+        syntax,
         rule,
         refused,
         ..
     } in fixtures()
     {
-        match (rule::parse(&rule), refused) {
+        let syntax = RuleSyntax::of(&syntax);
+        match (rule::parse_as(syntax, &rule), refused) {
             (Ok(matcher), None) => {
                 let printed = matcher.to_string();
                 assert_eq!(rule::parse(&printed), Ok(matcher), "{case}: {printed}");

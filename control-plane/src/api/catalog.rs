@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fairway_proto::discovery::v1::resource::Spec;
-use fairway_proto::discovery::v1::{ResourceId, ResourceKind};
+use fairway_proto::discovery::v1::{ResourceId, ResourceKind, ServerHealth};
 
 use super::internal::Internal;
 use super::view::{MiddlewareView, RouterView, ServiceView};
@@ -30,7 +30,8 @@ pub(super) struct Proxies<'a> {
 /// The proxies that have a service as it is now, and its servers.
 #[derive(Debug, Default)]
 pub(super) struct Serving<'a> {
-    nodes: Vec<&'a str>,
+    nodes: Vec<&'a NodeStatus>,
+    service: &'a str,
     servers: BTreeSet<&'a str>,
 }
 
@@ -58,8 +59,14 @@ impl<'a> Catalog<'a> {
     /// Every service, by name.
     pub(super) fn services(&self) -> Vec<ServiceView<'a>> {
         let all = merged(&self.compiled.services, &self.internal.services);
-        all.map(|(name, object)| ServiceView::new(name, object, &self.proxies.serving(name)))
-            .collect()
+        all.map(|(name, object)| {
+            let mut view = ServiceView::new(name, object, &self.proxies.serving(name));
+            if let Some(own) = self.internal.services.get(name) {
+                view.also_used_by(own);
+            }
+            view
+        })
+        .collect()
     }
 
     /// Every middleware, by name.
@@ -73,7 +80,7 @@ impl<'a> Catalog<'a> {
 impl<'a> Proxies<'a> {
     /// Who serves this service as it is now: connected, at the current version,
     /// and without having rejected it.
-    fn serving(&self, service: &str) -> Serving<'a> {
+    fn serving(&self, service: &'a str) -> Serving<'a> {
         let id = ResourceId {
             kind: ResourceKind::Service.into(),
             name: service.to_owned(),
@@ -99,7 +106,8 @@ impl<'a> Proxies<'a> {
                     .any(|rejection| rejection.id.as_ref() == Some(&id))
         });
         Serving {
-            nodes: nodes.map(|node| node.node.id.as_str()).collect(),
+            nodes: nodes.collect(),
+            service,
             servers: sent
                 .servers
                 .iter()
@@ -110,14 +118,18 @@ impl<'a> Proxies<'a> {
 }
 
 impl<'a> Serving<'a> {
-    /// Ids of the proxies that have this server in rotation.
-    pub(super) fn proxies_of(&self, server: &str) -> Vec<&'a str> {
+    /// Of each proxy that serves this server: its id, and what it has against it.
+    pub(super) fn proxies_of(
+        &self,
+        server: &str,
+    ) -> impl Iterator<Item = (&'a str, Option<&'a ServerHealth>)> {
         // The compilation may be a moment ahead of what proxies were sent.
-        if self.servers.contains(server) {
-            self.nodes.clone()
-        } else {
-            Vec::new()
-        }
+        let known = self.servers.contains(server);
+        let nodes = self.nodes.iter().filter(move |_| known);
+        nodes.map(|node| {
+            let health = node.unhealthy.of(self.service, server);
+            (node.node.id.as_str(), health)
+        })
     }
 }
 

@@ -1,13 +1,11 @@
 //! The control plane's own routers and services, listed beside those of users.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::compile::{Object, Outcome, Router};
-use crate::config::API_ENTRY_POINT;
+use crate::compile::internal::{self, PROVIDER};
+use crate::compile::{Object, Router};
+use crate::config::{API_ENTRY_POINT, InternalServices};
 use crate::model::Service;
-
-/// Provider of all of them.
-const PROVIDER: &str = "internal";
 
 /// What the process serves itself, by qualified name.
 #[derive(Debug, Default)]
@@ -18,41 +16,46 @@ pub(super) struct Internal {
 }
 
 impl Internal {
-    /// What there is with these switched on.
-    pub(super) fn new(api: bool, ping: bool) -> Self {
-        let mut internal = Self::default();
+    /// What there is with these services, and with these paths open on
+    /// [`API_ENTRY_POINT`].
+    pub(super) fn new(services: InternalServices, api: bool, ping: bool) -> Self {
+        let services = services.names();
+        let services = services.map(|name| (format!("{name}@{PROVIDER}"), internal::object()));
+        let mut internal = Self {
+            routers: BTreeMap::new(),
+            services: services.collect(),
+        };
         if api {
-            internal.add("api", "/api", i64::MAX - 1);
+            internal.open("api", "/api", i64::MAX - 1);
         }
         if ping {
-            internal.add("ping", "/ping", i64::MAX);
+            internal.open("ping", "/ping", i64::MAX);
         }
         internal
     }
 
-    fn add(&mut self, name: &str, path: &str, priority: i64) {
+    fn open(&mut self, name: &str, path: &str, priority: i64) {
         let name = format!("{name}@{PROVIDER}");
         let router = Router {
             rule: format!("PathPrefix(`{path}`)"),
             rule_generated: false,
+            rule_syntax: crate::rule::RuleSyntax::V3,
             entry_points: vec![API_ENTRY_POINT.to_owned()],
             middlewares: Vec::new(),
             service: name.clone(),
             priority,
         };
-        self.services
-            .insert(name.clone(), object(None, Some(&name)));
-        self.routers.insert(name, object(Some(router), None));
-    }
-}
-
-fn object<T>(value: Option<T>, used_by: Option<&String>) -> Object<T> {
-    Object {
-        provider: PROVIDER.to_owned(),
-        containers: Vec::new(),
-        value,
-        outcome: Outcome::Routed,
-        errors: Vec::new(),
-        used_by: used_by.into_iter().cloned().collect::<BTreeSet<_>>(),
+        if let Some(service) = self.services.get_mut(&name) {
+            service.used_by.insert(name.clone());
+        }
+        let object = Object {
+            provider: PROVIDER.to_owned(),
+            containers: Vec::new(),
+            value: Some(router),
+            outcome: crate::compile::Outcome::Routed,
+            errors: Vec::new(),
+            used_by: std::collections::BTreeSet::new(),
+        };
+        self.routers.insert(name, object);
     }
 }

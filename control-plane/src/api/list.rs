@@ -244,6 +244,7 @@ mod tests {
         let router = Router {
             rule: rule.to_owned(),
             rule_generated: false,
+            rule_syntax: crate::rule::RuleSyntax::V3,
             entry_points: vec![if priority == 9 { "b" } else { "a" }.to_owned()],
             middlewares: vec![format!("auth@{provider}")],
             service: service.to_owned(),

@@ -31,7 +31,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use crate::compile::Compiled;
-use crate::config::EntryPointOptions;
+use crate::config::{EntryPointOptions, InternalServices};
 use crate::discovery::{Nodes, SnapshotReceiver};
 use catalog::Catalog;
 use internal::Internal;
@@ -49,9 +49,11 @@ pub struct Api {
     pub entry_points: BTreeMap<String, EntryPointOptions>,
     /// Names of the providers as Traefik writes them: `Docker`.
     pub providers: Vec<&'static str>,
-    /// Serve `/api/*`.
+    /// Those of the process's own services that are on.
+    pub internal_services: InternalServices,
+    /// Serve `/api/*` on the API's entry point.
     pub api: bool,
-    /// Serve `/ping`.
+    /// Serve `/ping` there.
     pub ping: bool,
     /// When the process started.
     pub started: SystemTime,
@@ -67,13 +69,23 @@ struct Shared {
 }
 
 impl Api {
-    /// The routes that are switched on.
+    /// What the API's entry point serves: the routes that are switched on.
     pub fn router(self) -> Router {
+        let (api, ping) = (self.api, self.ping);
+        self.routes(api, ping)
+    }
+
+    /// What proxies get for `api@internal`.
+    pub fn internal_router(self) -> Router {
+        self.routes(true, false)
+    }
+
+    fn routes(self, api: bool, ping: bool) -> Router {
         let mut router = Router::new();
-        if self.ping {
-            router = router.route("/ping", get(ping));
+        if ping {
+            router = router.route("/ping", get(self::ping));
         }
-        if self.api {
+        if api {
             router = router
                 .route("/api/rawdata", get(rawdata::answer))
                 .route("/api/overview", get(overview::answer))
@@ -82,10 +94,10 @@ impl Api {
                 .route("/api/entrypoints/{name}", get(entry_point::one))
                 .merge(object::routes());
         }
-        let internal = Arc::new(Internal::new(self.api, self.ping));
+        let internal = Internal::new(self.internal_services, self.api, self.ping);
         let shared = Shared {
             api: Arc::new(self),
-            internal,
+            internal: Arc::new(internal),
         };
         router.fallback(not_found).with_state(shared)
     }

@@ -5,6 +5,7 @@
 //! same if its container, port, scheme and weight are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{self as wire, Resource, ResourceKind};
@@ -15,7 +16,7 @@ use tonic::transport::Endpoint;
 
 use super::entrypoint::Origin;
 use super::{Format, Report, Sources, json, text};
-use crate::config::{EntryPointOptions, ForwardedHeaders};
+use crate::config::{EntryPointOptions, ForwardedHeaders, Http2, ProxyProtocol};
 use crate::redact;
 
 /// Longest wait for the control plane.
@@ -118,13 +119,24 @@ fn entry_points(running: &[Resource]) -> BTreeMap<String, EntryPointOptions> {
     });
     each.map(|(id, spec)| {
         let forwarded = spec.forwarded_headers.clone().unwrap_or_default();
+        let http2 = spec.http2.unwrap_or_default();
         let options = EntryPointOptions {
             address: spec.address.clone(),
             as_default: false,
             forwarded_headers: ForwardedHeaders {
                 insecure: forwarded.insecure,
                 trusted_ips: forwarded.trusted_ips,
+                ..ForwardedHeaders::default()
             },
+            proxy_protocol: spec.proxy_protocol.clone().map(|it| ProxyProtocol {
+                insecure: it.insecure,
+                trusted_ips: it.trusted_ips,
+            }),
+            http2: Http2 {
+                max_concurrent_streams: NonZeroU32::new(http2.max_concurrent_streams),
+                max_decoder_header_table_size: http2.max_decoder_header_table_size,
+            },
+            ..EntryPointOptions::default()
         };
         (id.name.clone(), options)
     })
@@ -262,15 +274,79 @@ fn fields(resource: &Resource, servers_are: Option<String>) -> BTreeMap<&'static
             let options = it.kind.as_ref().map(|kind| format!("{kind:?}"));
             BTreeMap::from([("options", options.unwrap_or_default())])
         }
-        Some(Spec::Service(it)) => BTreeMap::from([
-            ("passHostHeader", it.pass_host_header.to_string()),
-            (
-                "servers",
-                servers_are.unwrap_or_else(|| servers(it.servers.iter())),
-            ),
+        Some(Spec::Service(it)) => service(it, servers_are),
+        Some(Spec::ServersTransport(it)) => BTreeMap::from([
+            ("serverName", it.server_name.clone()),
+            ("insecureSkipVerify", it.insecure_skip_verify.to_string()),
+            ("rootCAs", it.root_cas.len().to_string()),
+            ("certificates", it.certificates.len().to_string()),
         ]),
         None => BTreeMap::new(),
     }
+}
+
+fn service(it: &wire::Service, servers_are: Option<String>) -> BTreeMap<&'static str, String> {
+    let mut fields = BTreeMap::from([
+        ("passHostHeader", it.pass_host_header.to_string()),
+        (
+            "servers",
+            servers_are.unwrap_or_else(|| servers(it.servers.iter())),
+        ),
+    ]);
+    if !matches!(
+        it.strategy(),
+        wire::Strategy::Unspecified | wire::Strategy::Wrr
+    ) {
+        fields.insert("strategy", strategy(it));
+    }
+    if let Some(it) = &it.sticky {
+        fields.insert("sticky", cookie(it));
+    }
+    let check = it.health_check.as_ref().map(health_check);
+    fields.extend(check.map(|check| ("healthCheck", check)));
+    let passive = it.passive_health_check.as_ref();
+    fields.extend(passive.map(|it| {
+        let (attempts, window) = (it.max_failed_attempts, it.failure_window_ms);
+        (
+            "passiveHealthCheck",
+            format!("{attempts} failures in {window} ms"),
+        )
+    }));
+    if let Some(parts) = &it.parts {
+        fields.insert("parts", format!("{parts:?}"));
+    }
+    fields
+}
+
+fn strategy(of: &wire::Service) -> String {
+    let name = of.strategy().as_str_name();
+    name.trim_start_matches("STRATEGY_").to_lowercase()
+}
+
+fn cookie(it: &wire::StickyCookie) -> String {
+    let wire::StickyCookie {
+        name,
+        secure,
+        http_only,
+        same_site,
+        max_age,
+        path,
+        domain,
+    } = it;
+    format!(
+        "{name} (path {path}, domain {domain:?}, maxAge {max_age}, secure {secure}, \
+         httpOnly {http_only}, sameSite {same_site:?})"
+    )
+}
+
+/// The values of headers may be secrets and are not compared.
+fn health_check(check: &wire::HealthCheck) -> String {
+    let headers: Vec<_> = check.headers.keys().map(String::as_str).collect();
+    let shown = wire::HealthCheck {
+        headers: BTreeMap::new(),
+        ..check.clone()
+    };
+    format!("{shown:?}, headers {}", headers.join(", "))
 }
 
 fn servers<'a>(servers: impl Iterator<Item = &'a wire::Server>) -> String {
@@ -286,7 +362,11 @@ fn servers<'a>(servers: impl Iterator<Item = &'a wire::Server>) -> String {
                 0 | 1 => String::new(),
                 weight => format!(" (weight {weight})"),
             };
-            format!("{scheme}://{}:{port}{weight}", server.container)
+            match server.url.as_str() {
+                "" => format!("{scheme}://{}:{port}{weight}", server.container),
+                url if server.base_path.is_empty() => format!("{url}{weight}"),
+                url => format!("{url}{weight}, path preserved"),
+            }
         })
         .collect();
     each.sort();

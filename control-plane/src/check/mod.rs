@@ -73,9 +73,6 @@ fn load(files: &Files, sources: Sources<'_>) -> (Project, Statics) {
     (project, statics)
 }
 
-/// A line of a file of users.
-const SOMEBODY: &str = "somebody:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=";
-
 fn compiled(project: &Project, statics: Statics) -> Report {
     let (containers, guests) = compose::containers(project);
     let options = statics.config.docker.clone().unwrap_or_default();
@@ -100,13 +97,20 @@ fn compiled(project: &Project, statics: Statics) -> Report {
 fn compile(config: &StaticConfig, state: ProviderState) -> Compiled {
     // Files of users are in the control plane's file system, which is not at hand:
     // they are taken to be there, with somebody in them.
-    let files = compile::users_files(&state.config)
-        .map(|path| (path.to_owned(), Ok(SOMEBODY.to_owned())))
-        .collect();
+    let files = compile::named_files(&state.config).map(|file| {
+        let text = match config.label_files.refusal(file.path) {
+            Some(refusal) => Err(refusal),
+            None => Ok(file.example),
+        };
+        ((PROVIDER.to_owned(), file.path.to_owned()), text)
+    });
+    let files = files.collect();
     compile::compile(compile::Input {
         files: &files,
+        nonce_key: &[0; 32],
         entry_points: &config.entry_points,
         closed_entry_points: &config.closed_entry_points,
+        internal_services: config.internal_services(),
         servers_transport: &config.servers_transport,
         providers: &BTreeMap::from([(PROVIDER.to_owned(), Arc::new(state))]),
     })

@@ -115,17 +115,25 @@ fn router(name: &str, object: &Object<Router>) -> String {
 
 fn service(name: &str, object: &Object<Service>) -> String {
     let Some(service) = &object.value else {
-        return format!("{name}: not served");
+        return match object.outcome {
+            Outcome::Rejected => format!("{name}: not served"),
+            // Fairway's own.
+            _ => name.to_owned(),
+        };
     };
+    let (kind, parts) = (service.type_name(), service.references().join(", "));
+    if service.load_balancer().is_none() {
+        return format!("{name}: {kind} of {parts}");
+    }
     let servers: Vec<_> = service
-        .servers
+        .servers()
         .iter()
         .map(|server| match server.weight {
             1 => server.url(),
             weight => format!("{} (weight {weight})", server.url()),
         })
         .collect();
-    match &service.unavailable {
+    match service.unavailable() {
         Some(reason) => format!("{name}: no server, since {reason}"),
         None => format!("{name}: {}", servers.join(", ")),
     }

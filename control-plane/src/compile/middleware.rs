@@ -1,12 +1,12 @@
 //! Middlewares: encoding, and what a router's list comes down to.
 
-use std::collections::BTreeMap;
-
-use fairway_proto::discovery::v1::ResourceKind;
+use fairway_proto::discovery::v1::middleware::Kind;
 use fairway_proto::discovery::v1::resource::Spec;
+use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
-use super::{Compiled, Object, Outcome, encode, name};
-use crate::middleware::BasicAuth;
+use super::name::{self, Guesses};
+use super::{Compiled, Input, Object, Outcome, encode};
+use crate::middleware::{Errors, NamedFile, UnusableFile};
 use crate::model::{Diagnostic, DynamicConfig, Middleware, ObjectId, ObjectKind};
 
 pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
@@ -25,38 +25,52 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
     }
 }
 
-/// Paths of the files that middlewares need read before a compilation.
-pub fn users_files(config: &DynamicConfig) -> impl Iterator<Item = &str> {
-    config
-        .middlewares
-        .values()
-        .filter_map(|declared| match &declared.value {
-            Middleware::BasicAuth(auth) => Some(auth.users_file.as_str()),
-            _ => None,
-        })
-        .filter(|path| !path.is_empty())
+/// Files that middlewares need read before a compilation.
+pub fn named_files(config: &DynamicConfig) -> impl Iterator<Item = NamedFile<'_>> {
+    let declared = config.middlewares.values();
+    declared.flat_map(|declared| declared.value.files())
 }
 
 /// Encodes every middleware that is not a chain: chains do not travel. One whose
-/// file cannot be used is rejected.
-pub(super) fn compile(files: &BTreeMap<String, Result<String, String>>, out: &mut Compiled) {
+/// file cannot be used or whose service does not exist is rejected.
+pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
     let mut findings = Vec::new();
+    let guesses = Guesses::new();
     for (name, object) in &mut out.middlewares {
-        let message = match &object.value {
-            Some(Middleware::BasicAuth(auth)) if !auth.users_file.is_empty() => {
-                match with_users_file(auth, files) {
-                    Ok(auth) => Middleware::BasicAuth(auth).encode(),
-                    Err(error) => {
-                        object.outcome = Outcome::Rejected;
-                        let diagnostic = unusable_file(name, &auth.users_file, &error, object);
-                        findings.push((object.provider.clone(), diagnostic));
-                        None
-                    }
-                }
-            }
-            value => value.as_ref().and_then(Middleware::encode),
+        let Some(value) = &object.value else {
+            continue;
         };
-        let Some(message) = message else { continue };
+        let read = |path: &str| match input.files.get(&(object.provider.clone(), path.to_owned())) {
+            Some(read) => read.clone(),
+            None => Err("it was not read".to_owned()),
+        };
+        let service = match value {
+            Middleware::Errors(errors) => name::qualify(&errors.service, &object.provider),
+            _ => String::new(),
+        };
+        if matches!(value, Middleware::Errors(_)) && !out.services.contains_key(&service) {
+            object.outcome = Outcome::Rejected;
+            let diagnostic = no_service(name, &service, &guesses, out.services.keys(), object);
+            findings.push((object.provider.clone(), diagnostic));
+            continue;
+        }
+        let filled = match value.with_files(read) {
+            Ok(filled) => filled,
+            Err(unusable) => {
+                object.outcome = Outcome::Rejected;
+                let diagnostic = unusable_file(name, &unusable, object);
+                findings.push((object.provider.clone(), diagnostic));
+                continue;
+            }
+        };
+        let filled = match filled {
+            Middleware::Errors(errors) => Middleware::Errors(Errors { service, ..errors }),
+            filled => filled,
+        };
+        let Some(mut message) = filled.encode() else {
+            continue;
+        };
+        sign(name, input.nonce_key, &mut message);
         out.resources.push(encode::resource(
             ResourceKind::Middleware,
             name,
@@ -70,22 +84,51 @@ pub(super) fn compile(files: &BTreeMap<String, Result<String, String>>, out: &mu
     }
 }
 
-fn with_users_file(
-    auth: &BasicAuth,
-    files: &BTreeMap<String, Result<String, String>>,
-) -> Result<BasicAuth, String> {
-    match files.get(&auth.users_file) {
-        Some(Ok(text)) => auth.with_file(text),
-        Some(Err(error)) => Err(error.clone()),
-        None => Err("it was not read".to_owned()),
+/// Gives the middleware a key of its own, if it makes nonces.
+fn sign(name: &str, key: &[u8; 32], message: &mut wire::Middleware) {
+    if let Some(Kind::DigestAuth(auth)) = &mut message.kind {
+        let own = blake3::keyed_hash(key, name.as_bytes());
+        auth.nonce_key = own.as_bytes().to_vec();
     }
 }
 
-fn unusable_file(name: &str, path: &str, error: &str, object: &Object<Middleware>) -> Diagnostic {
+fn unusable_file(name: &str, file: &UnusableFile, object: &Object<Middleware>) -> Diagnostic {
+    let UnusableFile {
+        option,
+        path,
+        error,
+    } = file;
+    let form = match &object.value {
+        Some(Middleware::DigestAuth(_)) => ", with a line name:realm:hash for each user",
+        Some(Middleware::BasicAuth(_)) => ", with a line name:hash for each user",
+        _ => "",
+    };
     let diagnostic = Diagnostic::error(
-        format!("the usersFile {path} cannot be used: {error}"),
-        "name a file that the control plane can read, with a line name:hash for each user",
+        format!("the {option} {path} cannot be used: {error}"),
+        format!("name a file that the control plane can read{form}"),
     );
+    about(diagnostic, name, object)
+}
+
+fn no_service<'a>(
+    name: &str,
+    service: &str,
+    guesses: &Guesses,
+    services: impl Iterator<Item = &'a String>,
+    object: &Object<Middleware>,
+) -> Diagnostic {
+    let suggestion = match guesses.nearest(service, services) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "name a service, with @ and its provider if that is another one".to_owned(),
+    };
+    let message = format!("the service {service} of the error pages does not exist");
+    let mut diagnostic = about(Diagnostic::error(message, suggestion), name, object);
+    let local = name::local(name);
+    diagnostic.label = Some(format!("traefik.http.middlewares.{local}.errors.service"));
+    diagnostic
+}
+
+fn about(diagnostic: Diagnostic, name: &str, object: &Object<Middleware>) -> Diagnostic {
     let diagnostic = match object.containers.first() {
         Some(container) => diagnostic.container(container),
         None => diagnostic,
@@ -98,9 +141,13 @@ fn unusable_file(name: &str, path: &str, error: &str, object: &Object<Middleware
 /// # Errors
 ///
 /// What is wrong and what would work, if it or a part of it cannot be used.
-pub(super) fn flatten(reference: &str, out: &Compiled) -> Result<Vec<String>, (String, String)> {
+pub(super) fn flatten(
+    reference: &str,
+    guesses: &Guesses,
+    out: &Compiled,
+) -> Result<Vec<String>, (String, String)> {
     let mut flat = Vec::new();
-    descend(reference, &mut Vec::new(), &mut flat, out)?;
+    descend(reference, &mut Vec::new(), &mut flat, guesses, out)?;
     Ok(flat)
 }
 
@@ -108,10 +155,11 @@ fn descend(
     reference: &str,
     path: &mut Vec<String>,
     flat: &mut Vec<String>,
+    guesses: &Guesses,
     out: &Compiled,
 ) -> Result<(), (String, String)> {
     let Some(object) = out.middlewares.get(reference) else {
-        return Err(missing(reference, out));
+        return Err(missing(reference, guesses, out));
     };
     if object.outcome == Outcome::Rejected {
         return Err((
@@ -135,15 +183,20 @@ fn descend(
     };
     path.push(reference.to_owned());
     for part in &chain.middlewares {
-        descend(&name::qualify(part, &object.provider), path, flat, out)?;
+        let part = name::qualify(part, &object.provider);
+        descend(&part, path, flat, guesses, out)?;
     }
     path.pop();
     Ok(())
 }
 
-fn missing(reference: &str, out: &Compiled) -> (String, String) {
-    let suggestion = match name::nearest(reference, out.middlewares.keys()) {
+fn missing(reference: &str, guesses: &Guesses, out: &Compiled) -> (String, String) {
+    let suggestion = match guesses.nearest(reference, out.middlewares.keys()) {
         Some(near) => format!("did you mean {near}?"),
+        None if reference.ends_with("@file") => format!(
+            "declare http.middlewares.{} in a file of --providers.file, or take it out of the list",
+            name::local(reference)
+        ),
         None => format!(
             "declare it with labels traefik.http.middlewares.{}.…, or take it out of the list",
             name::local(reference)

@@ -8,22 +8,28 @@
 //! Nothing here fails: what cannot be served becomes a [`Finding`] and the rest
 //! lives on. A router is never sent without one of its middlewares.
 
+mod composition;
 mod encode;
+mod entry_point;
+pub(crate) mod internal;
 mod middleware;
 mod name;
 mod router;
 mod service;
 mod shadow;
+mod sticky;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use fairway_proto::discovery::v1::Resource;
 
-use crate::config::{API_ENTRY_POINT, EntryPointOptions, ServersTransport};
+use crate::config::{EntryPointOptions, InternalServices, ServersTransport};
 use crate::model::{Diagnostic, Middleware, ObjectId, ProviderState, Service, Severity};
 
-pub use middleware::users_files;
+pub(crate) use sticky::name as cookie_name;
+
+pub use middleware::named_files;
 pub use router::Router;
 
 /// Everything a compilation depends on.
@@ -33,13 +39,20 @@ pub struct Input<'a> {
     pub entry_points: &'a BTreeMap<String, EntryPointOptions>,
     /// Entry points that stay closed, and why.
     pub closed_entry_points: &'a BTreeMap<String, String>,
+    /// Which of Fairway's own services are on.
+    pub internal_services: InternalServices,
     /// How to speak to servers.
     pub servers_transport: &'a ServersTransport,
     /// The latest word of every provider, by provider name.
     pub providers: &'a BTreeMap<String, Arc<ProviderState>>,
-    /// Files that [`users_files`] names: their text, or why they cannot be read.
-    pub files: &'a BTreeMap<String, Result<String, String>>,
+    /// Files that [`named_files`] names: their text, or why they cannot be read.
+    pub files: &'a Files,
+    /// What the keys are made from that nonces are signed with.
+    pub nonce_key: &'a [u8; 32],
 }
+
+/// What is in files, or why they cannot be read, by provider and path.
+pub type Files = BTreeMap<(String, String), Result<String, String>>;
 
 /// What a compilation makes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,7 +98,7 @@ pub enum Outcome {
 }
 
 /// A diagnostic and the provider it concerns.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// Name of the provider.
     pub provider: String,
@@ -96,19 +109,16 @@ pub struct Finding {
 /// Compiles the latest word of all providers.
 pub fn compile(input: Input<'_>) -> Compiled {
     let mut out = Compiled::default();
-    out.resources.extend(
-        input
-            .entry_points
-            .iter()
-            .filter(|(name, _)| *name != API_ENTRY_POINT)
-            .map(|(name, options)| encode::entry_point(name, options)),
-    );
     for (provider, state) in input.providers {
         out.take_over(provider, state);
     }
-    middleware::compile(input.files, &mut out);
+    entry_point::redirections(input, &mut out);
+    middleware::compile(input, &mut out);
+    let entry_points = entry_point::compile(input, &mut out);
+    composition::check(input.internal_services, &mut out);
     service::compile(input.servers_transport, &mut out);
-    router::compile(input, &mut out);
+    router::compile(input, &entry_points, &mut out);
+    internal::compile(input.servers_transport, &mut out);
     out.finish();
     out
 }

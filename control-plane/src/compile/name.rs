@@ -1,5 +1,7 @@
 //! Qualified names: `name@provider`.
 
+use std::cell::Cell;
+
 use crate::spelling;
 
 /// `reference` as seen from an object of `provider`.
@@ -18,14 +20,45 @@ pub(super) fn local(qualified: &str) -> &str {
         .map_or(qualified, |(name, _)| name)
 }
 
-/// The known name that `wanted` is most likely a misspelling of.
-pub(super) fn nearest<'a>(
-    wanted: &str,
-    known: impl IntoIterator<Item = &'a String>,
-) -> Option<&'a str> {
-    let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
-    let near = spelling::nearest(local(wanted), known.iter().map(|name| local(name)))?;
-    known.into_iter().find(|name| local(name) == near)
+/// How an option of a router is written where the router comes from: in labels and in
+/// files it has other names.
+pub(super) fn option(router: &str, option: &str) -> String {
+    let root = if router.ends_with("@file") {
+        ""
+    } else {
+        "traefik."
+    };
+    format!("{root}http.routers.{}.{option}", local(router))
+}
+
+/// Names that one compilation compares at most in search of what was meant.
+const MAX_COMPARED: usize = 100_000;
+
+/// What may have been meant. Gives up after [`MAX_COMPARED`] names: thousands of broken
+/// references among thousands of names, all of one user, must not keep the rest waiting.
+#[derive(Debug)]
+pub(super) struct Guesses {
+    left: Cell<usize>,
+}
+
+impl Guesses {
+    pub(super) fn new() -> Self {
+        Self {
+            left: Cell::new(MAX_COMPARED),
+        }
+    }
+
+    /// The known name that `wanted` is most likely a misspelling of.
+    pub(super) fn nearest<'a>(
+        &self,
+        wanted: &str,
+        known: impl IntoIterator<Item = &'a String>,
+    ) -> Option<&'a str> {
+        let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+        self.left.set(self.left.get().checked_sub(known.len())?);
+        let near = spelling::nearest(local(wanted), known.iter().map(|name| local(name)))?;
+        known.into_iter().find(|name| local(name) == near)
+    }
 }
 
 #[cfg(test)]
@@ -41,10 +74,24 @@ mod tests {
     #[test]
     fn the_nearest_name_is_offered_only_if_it_is_near() {
         let known = ["replacepath@docker".to_owned(), "auth@docker".to_owned()];
+        let guesses = Guesses::new();
         assert_eq!(
-            nearest("replacpath@docker", &known),
+            guesses.nearest("replacpath@docker", &known),
             Some("replacepath@docker")
         );
-        assert_eq!(nearest("something-else@docker", &known), None);
+        assert_eq!(guesses.nearest("something-else@docker", &known), None);
+    }
+
+    #[test]
+    fn very_many_guesses_come_to_an_end() {
+        let known: Vec<String> = (0..1000)
+            .map(|number| format!("auth{number}@docker"))
+            .collect();
+        let guesses = Guesses::new();
+        let found = std::iter::repeat_with(|| guesses.nearest("outh7@docker", &known));
+        assert_eq!(
+            found.take_while(Option::is_some).count(),
+            MAX_COMPARED / 1000
+        );
     }
 }

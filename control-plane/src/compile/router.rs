@@ -1,15 +1,15 @@
 //! Routers: references resolved, rules parsed, priorities filled in.
 
-use std::collections::BTreeMap;
-
 use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
+use super::entry_point::EntryPoints;
+use super::name::{self, Guesses};
 use super::shadow::{self, Served, Shadowed};
-use super::{Compiled, Input, Object, Outcome, encode, middleware, name};
-use crate::config::API_ENTRY_POINT;
+use super::{Compiled, Input, Object, Outcome, composition, encode, internal, middleware, service};
+use crate::config::InternalServices;
 use crate::model::{self, Diagnostic, DynamicConfig, ObjectId, ObjectKind};
-use crate::rule::{self, Matcher};
+use crate::rule::{self, Matcher, RuleSyntax};
 
 /// Traefik keeps the priorities above this one for its own routers.
 const MAX_PRIORITY: i64 = i64::MAX - 1000;
@@ -22,6 +22,8 @@ pub struct Router {
     pub rule: String,
     /// The rule came from the provider's default rule.
     pub rule_generated: bool,
+    /// How the rule is written.
+    pub rule_syntax: RuleSyntax,
     /// Names of the entry points that exist.
     pub entry_points: Vec<String>,
     /// Qualified names as written: chains are still chains.
@@ -55,8 +57,8 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
     }
 }
 
-pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
-    let entry_points = EntryPoints::of(input);
+pub(super) fn compile(input: Input<'_>, entry_points: &EntryPoints, out: &mut Compiled) {
+    let guesses = Guesses::new();
     let mut served = Vec::new();
     for (qualified, mut object) in std::mem::take(&mut out.routers) {
         if let Some(router) = &mut object.value {
@@ -64,16 +66,20 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
                 qualified: &qualified,
                 provider: &object.provider,
                 containers: &object.containers,
+                internal_services: input.internal_services,
             };
-            match subject.resolve(router, &entry_points, out) {
+            match subject.resolve(router, entry_points, &guesses, out) {
                 Ok((message, matcher)) => {
-                    served.push(Served {
-                        name: qualified.clone(),
-                        priority: router.priority,
-                        entry_points: router.entry_points.clone(),
-                        matcher,
-                    });
-                    subject.mark_used(router, &mut object.outcome, out);
+                    // A redirection takes everything, as it was asked to.
+                    if object.provider != internal::PROVIDER {
+                        served.push(Served {
+                            name: qualified.clone(),
+                            priority: router.priority,
+                            entry_points: router.entry_points.clone(),
+                            matcher,
+                        });
+                    }
+                    subject.mark_used(router, entry_points, &mut object.outcome, out);
                     out.resources.push(encode::resource(
                         ResourceKind::Router,
                         &qualified,
@@ -110,6 +116,7 @@ fn tell_shadowed(served: &[Served], out: &mut Compiled) {
             qualified: &router.name,
             provider: &provider,
             containers: &containers,
+            internal_services: InternalServices::default(),
         };
         let names: Vec<_> = by
             .iter()
@@ -125,8 +132,8 @@ fn tell_shadowed(served: &[Served], out: &mut Compiled) {
         );
         let highest = by.iter().map(|by| by.priority).max().unwrap_or_default();
         let suggestion = format!(
-            "set traefik.http.routers.{}.priority={} or higher, or narrow the other rule",
-            name::local(&router.name),
+            "set {}={} or higher, or narrow the other rule",
+            name::option(&router.name, "priority"),
             highest.saturating_add(1),
         );
         subject.report(Diagnostic::warning(message, suggestion), "priority", out);
@@ -139,6 +146,7 @@ impl Router {
         Self {
             rule: router.rule.clone(),
             rule_generated: router.rule_generated,
+            rule_syntax: router.rule_syntax,
             entry_points: router.entry_points.clone(),
             middlewares: router
                 .middlewares
@@ -155,67 +163,36 @@ impl Router {
     }
 }
 
-/// Where routers may listen.
-struct EntryPoints<'a> {
-    served: Vec<String>,
-    /// Those of routers that name none.
-    default: Vec<String>,
-    /// Those that stay closed, and why.
-    closed: &'a BTreeMap<String, String>,
-}
-
-impl<'a> EntryPoints<'a> {
-    fn of(input: Input<'a>) -> Self {
-        let served = || {
-            input
-                .entry_points
-                .iter()
-                .filter(|(name, _)| *name != API_ENTRY_POINT)
-        };
-        let all = || served().map(|(name, _)| name.clone());
-        let marked: Vec<_> = served()
-            .filter(|(_, it)| it.as_default)
-            .map(|(name, _)| name.clone())
-            .collect();
-        let default = if marked.is_empty() {
-            all().collect()
-        } else {
-            marked
-        };
-        Self {
-            served: all().collect(),
-            default,
-            closed: input.closed_entry_points,
-        }
-    }
-}
-
 /// The router being compiled.
 #[derive(Clone, Copy)]
 struct Subject<'a> {
     qualified: &'a str,
     provider: &'a str,
     containers: &'a [String],
+    /// Those that it may use.
+    internal_services: InternalServices,
 }
 
 impl Subject<'_> {
     fn resolve(
         self,
         router: &mut Router,
-        entry_points: &EntryPoints<'_>,
+        entry_points: &EntryPoints,
+        guesses: &Guesses,
         out: &mut Compiled,
     ) -> Result<(wire::Router, Matcher), Rejected> {
-        self.entry_points(router, entry_points, out)?;
-        let matcher = rule::parse(&router.rule).map_err(|error| Rejected {
-            option: "rule",
-            message: format!("rule `{}` does not parse: {error}", router.rule),
-            suggestion: error.suggestion.clone(),
-        })?;
+        self.entry_points(router, entry_points, guesses, out)?;
+        let matcher =
+            rule::parse_as(router.rule_syntax, &router.rule).map_err(|error| Rejected {
+                option: "rule",
+                message: format!("rule `{}` does not parse: {error}", router.rule),
+                suggestion: error.suggestion.clone(),
+            })?;
         for warning in rule::warnings(&matcher) {
             let diagnostic = Diagnostic::warning(warning.message, warning.suggestion);
             self.report(diagnostic, "rule", out);
         }
-        if router.priority > MAX_PRIORITY {
+        if router.priority > MAX_PRIORITY && self.provider != internal::PROVIDER {
             return Err(Rejected {
                 option: "priority",
                 message: format!("priority {} is above the largest allowed", router.priority),
@@ -225,14 +202,22 @@ impl Subject<'_> {
         let mut middlewares = Vec::new();
         for reference in &router.middlewares {
             let flat =
-                middleware::flatten(reference, out).map_err(|(message, suggestion)| Rejected {
-                    option: "middlewares",
-                    message,
-                    suggestion,
+                middleware::flatten(reference, guesses, out).map_err(|(message, suggestion)| {
+                    Rejected {
+                        option: "middlewares",
+                        message,
+                        suggestion,
+                    }
                 })?;
             middlewares.extend(flat);
         }
-        self.service(router, out)?;
+        self.service(router, guesses, out)?;
+        let after = service::chain(&router.service, guesses, out);
+        middlewares.extend(after.map_err(|(message, suggestion)| Rejected {
+            option: "service",
+            message,
+            suggestion,
+        })?);
         let message = wire::Router {
             rule: router.rule.clone(),
             matcher: Some(matcher.encode()),
@@ -252,14 +237,16 @@ impl Subject<'_> {
     fn entry_points(
         self,
         router: &mut Router,
-        entry_points: &EntryPoints<'_>,
+        entry_points: &EntryPoints,
+        guesses: &Guesses,
         out: &mut Compiled,
     ) -> Result<(), Rejected> {
         let served = &entry_points.served;
         if router.entry_points.is_empty() {
             router.entry_points.clone_from(&entry_points.default);
         }
-        if served.is_empty() {
+        let is_closed = |name: &String| entry_points.closed.contains_key(name);
+        if served.is_empty() && !router.entry_points.iter().any(is_closed) {
             return Err(Rejected {
                 option: "entrypoints",
                 message: "no entry point is open".to_owned(),
@@ -275,7 +262,10 @@ impl Subject<'_> {
             return Ok(());
         };
         let closed = entry_points.closed.get(first_unknown);
-        let suggestion = match name::nearest(first_unknown, served) {
+        let suggestion = match guesses.nearest(first_unknown, served) {
+            _ if closed.is_some() && served.is_empty() => {
+                format!("mend entry point {first_unknown}")
+            }
             _ if closed.is_some() => format!("use {}", served.join(" or ")),
             Some(near) => format!("did you mean {near}?"),
             None => format!(
@@ -304,44 +294,64 @@ impl Subject<'_> {
         Ok(())
     }
 
-    fn service(self, router: &Router, out: &Compiled) -> Result<(), Rejected> {
+    fn service(
+        self,
+        router: &Router,
+        guesses: &Guesses,
+        out: &mut Compiled,
+    ) -> Result<(), Rejected> {
         if out.services.contains_key(&router.service) {
             return Ok(());
         }
-        let suggestion = if router.service.ends_with("@internal") {
-            "proxies do not serve the control plane's own pages: open them on entry point traefik \
-             with --api.insecure=true"
-                .to_owned()
-        } else {
-            match name::nearest(&router.service, out.services.keys()) {
-                Some(near) => format!("did you mean {near}?"),
-                None => {
-                    "leave the service label away to use the container's own service".to_owned()
-                }
-            }
-        };
-        let message = if router.service.ends_with("@internal") {
-            format!("service {} is not available on proxies", router.service)
-        } else {
-            format!("service {} does not exist", router.service)
-        };
-        Err(Rejected {
+        let rejected = |(message, suggestion)| Rejected {
             option: "service",
             message,
             suggestion,
-        })
+        };
+        if internal::local(&router.service).is_some() {
+            let complaint = internal::complaint(&router.service, self.internal_services);
+            complaint.map_or(Ok(()), |complaint| Err(rejected(complaint)))?;
+            out.services
+                .insert(router.service.clone(), internal::object());
+            return Ok(());
+        }
+        let suggestion = match guesses.nearest(&router.service, out.services.keys()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "leave the service label away to use the container's own service".to_owned(),
+        };
+        let message = format!("service {} does not exist", router.service);
+        Err(rejected((message, suggestion)))
     }
 
     /// Notes in the service and the middlewares who uses them; a service
     /// without a server degrades its routers.
-    fn mark_used(self, router: &Router, outcome: &mut Outcome, out: &mut Compiled) {
-        if let Some(service) = out.services.get_mut(&router.service) {
-            service.used_by.insert(self.qualified.to_owned());
-            if service.outcome != Outcome::Routed {
-                *outcome = Outcome::Degraded;
+    fn mark_used(
+        self,
+        router: &Router,
+        entry_points: &EntryPoints,
+        outcome: &mut Outcome,
+        out: &mut Compiled,
+    ) {
+        if let Some(service) = out.services.get(&router.service)
+            && service.outcome != Outcome::Routed
+        {
+            *outcome = Outcome::Degraded;
+        }
+        for reached in composition::reached(&router.service, out) {
+            if let Some(service) = out.services.get_mut(&reached) {
+                service.used_by.insert(self.qualified.to_owned());
             }
         }
-        for reference in &router.middlewares {
+        let of_entry_points = router
+            .entry_points
+            .iter()
+            .filter_map(|name| entry_points.middlewares.get(name))
+            .flatten();
+        let of_service = service::middlewares(&router.service, out);
+        for reference in of_entry_points
+            .chain(&router.middlewares)
+            .chain(&of_service)
+        {
             if let Some(middleware) = out.middlewares.get_mut(reference) {
                 middleware.used_by.insert(self.qualified.to_owned());
             }
@@ -351,10 +361,7 @@ impl Subject<'_> {
     fn report(self, mut diagnostic: Diagnostic, option: &str, out: &mut Compiled) {
         diagnostic.object = Some(ObjectId::router(self.qualified));
         diagnostic.container = self.containers.first().cloned();
-        diagnostic.label = Some(format!(
-            "traefik.http.routers.{}.{option}",
-            name::local(self.qualified)
-        ));
+        diagnostic.label = Some(name::option(self.qualified, option));
         out.report(self.provider, diagnostic);
     }
 }

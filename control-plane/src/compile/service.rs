@@ -1,19 +1,22 @@
 //! Services: encoding, and rejected ones kept as services without a server, so
 //! that their routers answer 503 with the reason rather than 404.
 
+use std::collections::BTreeSet;
+
 use fairway_proto::discovery::v1::ResourceKind;
 use fairway_proto::discovery::v1::resource::Spec;
 
-use super::{Compiled, Object, Outcome, encode, name};
+use super::name::{self, Guesses};
+use super::{Compiled, Object, Outcome, encode, middleware};
 use crate::config::ServersTransport;
-use crate::model::{DynamicConfig, ObjectKind, Service};
+use crate::model::{DynamicConfig, LoadBalancer, ObjectKind, Service};
 
 pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
     for (name, declared) in &config.services {
         let mut object = Object::declared(provider, &declared.containers, declared.value.clone());
-        if let Some(reason) = &declared.value.unavailable {
+        if let Some(reason) = declared.value.unavailable() {
             object.outcome = Outcome::Degraded;
-            object.errors.push(reason.clone());
+            object.errors.push(reason.to_owned());
         }
         out.services.insert(name::qualify(name, provider), object);
     }
@@ -21,12 +24,8 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
         if id.kind != ObjectKind::Service {
             continue;
         }
-        let empty = Service {
-            servers: Vec::new(),
-            pass_host_header: true,
-            unavailable: Some(declared.value.clone()),
-        };
-        let mut object = Object::declared(provider, &declared.containers, empty);
+        let empty = LoadBalancer::without_server(declared.value.clone());
+        let mut object = Object::declared(provider, &declared.containers, empty.into());
         object.outcome = Outcome::Rejected;
         out.services
             .entry(name::qualify(&id.name, provider))
@@ -44,7 +43,61 @@ pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
             name,
             &object.provider,
             &object.containers,
-            Spec::Service(encode::service(service, transport)),
+            Spec::Service(encode::service(name, &object.provider, service, transport)),
         ));
     }
+}
+
+/// The middlewares of a service, as they come after those of a router that uses it.
+///
+/// # Errors
+///
+/// What is wrong and what would work, if one of them cannot be used, or if the service
+/// consists of others that have some: the router would be served without those.
+pub(super) fn chain(
+    name: &str,
+    guesses: &Guesses,
+    out: &Compiled,
+) -> Result<Vec<String>, (String, String)> {
+    let mut flat = Vec::new();
+    for reference in middlewares(name, out) {
+        flat.extend(middleware::flatten(&reference, guesses, out)?);
+    }
+    let mut seen = BTreeSet::from([name.to_owned()]);
+    let mut parts: Vec<String> = parts(name, out).collect();
+    while let Some(part) = parts.pop() {
+        if !middlewares(&part, out).is_empty() {
+            return Err((
+                format!("service {part}, a part of {name}, has middlewares of its own"),
+                format!("name them in the routers of {name}, and take them out of {part}"),
+            ));
+        }
+        parts.extend(self::parts(&part, out).filter(|it| seen.insert(it.clone())));
+    }
+    Ok(flat)
+}
+
+/// Qualified names of the middlewares of a service, as written.
+pub(super) fn middlewares(name: &str, out: &Compiled) -> Vec<String> {
+    let Some(object) = out.services.get(name) else {
+        return Vec::new();
+    };
+    let balancer = object.value.as_ref().and_then(Service::load_balancer);
+    let written = balancer.map_or(&[][..], |it| &it.middlewares);
+    let qualified = written.iter().map(|it| name::qualify(it, &object.provider));
+    qualified.collect()
+}
+
+/// Qualified names of the services that a service consists of.
+fn parts<'o>(name: &str, out: &'o Compiled) -> impl Iterator<Item = String> + use<'o> {
+    let object = out.services.get(name);
+    let parts = object.and_then(|object| {
+        let references = object.value.as_ref()?.references();
+        Some(
+            references
+                .into_iter()
+                .map(|it| name::qualify(it, &object.provider)),
+        )
+    });
+    parts.into_iter().flatten()
 }

@@ -62,7 +62,8 @@ impl Guests {
     /// Writes names in place of the addresses that stand for containers.
     pub(crate) fn name_servers(&self, state: &mut ProviderState) {
         for service in state.config.services.values_mut() {
-            for server in &mut service.value.servers {
+            let load_balancer = service.value.load_balancer_mut();
+            for server in load_balancer.into_iter().flat_map(|it| &mut it.servers) {
                 let Ok(address) = server.address.parse::<SocketAddr>() else {
                     continue;
                 };

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::interpolate::interpolate;
-use super::yaml::{self, Entry, Node, Value};
 use super::{Place, Problem, Project, Request, Sources, dotenv, merge, service};
+use crate::document::{self, Entry, Node, Value};
 use crate::model::Diagnostic;
 
 /// Most files that are read: an `include` may go in a circle.
@@ -244,7 +244,7 @@ impl Loader<'_> {
         };
         let file = self.project.files.len();
         self.project.files.push(path.to_owned());
-        match yaml::read(file, &text) {
+        match document::read_yaml(file, &text) {
             Ok(root) if root.is_null() || matches!(root.value, Value::Map(_)) => Some(root),
             Ok(root) => {
                 self.tell(Problem::error(

@@ -1,6 +1,6 @@
 //! Maps over maps: several files, and a service over the one it extends.
 
-use super::yaml::{Entry, Mark, Node, Value};
+use crate::document::{Entry, Mark, Node, Value};
 
 /// Fields of a service that are lists or maps of `key=value`.
 const PAIRS: [&str; 1] = ["labels"];
@@ -113,8 +113,8 @@ fn keys(node: &mut Node) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::yaml;
     use super::*;
+    use crate::document;
 
     fn print(node: &Node) -> String {
         match &node.value {
@@ -172,7 +172,7 @@ mod tests {
         ];
         for (base, over, expected) in rows {
             let read = |text| {
-                let mut node = yaml::read(0, text).unwrap();
+                let mut node = document::read_yaml(0, text).unwrap();
                 normalize(&mut node);
                 node
             };
@@ -188,7 +188,7 @@ mod tests {
     fn anchors_and_folded_maps_are_followed() {
         let text = "x: &x {a: 1, b: 2}\ny: {b: 3, <<: *x}\nz: {<<: [{a: 0}, *x], b: 4}\nl: *x";
         let expected = "{x: {a: 1, b: 2}, y: {b: 3, a: 1}, z: {a: 0, b: 4}, l: {a: 1, b: 2}}";
-        assert_eq!(print(&yaml::read(0, text).unwrap()), expected);
+        assert_eq!(print(&document::read_yaml(0, text).unwrap()), expected);
     }
 
     #[test]
@@ -198,11 +198,11 @@ mod tests {
             let below = format!("*a{}, ", at - 1).repeat(8);
             text.push_str(&format!("a{at}: &a{at} [{below}]\n"));
         }
-        let error = yaml::read(0, &text).unwrap_err();
+        let error = document::read_yaml(0, &text).unwrap_err();
         assert_eq!(error.message, "the file is too large");
-        let error = yaml::read(0, &"[".repeat(100)).unwrap_err();
+        let error = document::read_yaml(0, &"[".repeat(100)).unwrap_err();
         assert_eq!(error.message, "the file is nested too deeply");
-        let error = yaml::read(0, "a: 1\nb: 2\na: 3").unwrap_err();
+        let error = document::read_yaml(0, "a: 1\nb: 2\na: 3").unwrap_err();
         assert_eq!(error.message, "key a is there twice");
         assert_eq!(error.place.line, 3);
     }

@@ -1,7 +1,7 @@
 //! Compose files in, the containers they would start out.
 //!
 //! Used by `check` and `diff` only: nothing that runs for long reads files. Files
-//! are read (`yaml`), variables filled in (`interpolate`, `dotenv`), files and
+//! are read (`document`), variables filled in (`interpolate`, `dotenv`), files and
 //! `extends` merged (`load`, `merge`), services read (`service`), and each becomes
 //! the provider's containers (`container`), so that all that follows is what the
 //! running control plane does. Only what routing depends on is read; what Compose
@@ -16,16 +16,15 @@ mod load;
 mod merge;
 mod port;
 mod service;
-mod yaml;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use crate::document::Place;
 pub(crate) use container::{Guests, containers};
 pub(crate) use flag::flags;
 pub(crate) use load::load;
-pub(crate) use yaml::Place;
 
 use crate::model::Diagnostic;
 use crate::provider::docker::Port;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::yaml::Node;
+use crate::document::Node;
 use crate::provider::docker::{Port, PortType};
 
 /// Most ports one range may stand for.
@@ -105,8 +105,8 @@ fn range(text: &str) -> Option<Vec<u16>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::yaml;
     use super::*;
+    use crate::document;
 
     fn print(ports: Option<Vec<Port>>) -> String {
         let print = |port: &Port| {
@@ -142,10 +142,10 @@ mod tests {
             ("{published: 80}", "none"),
             ("'90-80'", "none"),
         ] {
-            let node = yaml::read(0, text).unwrap();
+            let node = document::read_yaml(0, text).unwrap();
             assert_eq!(print(published(&node)), expected, "{text}");
         }
-        let node = yaml::read(0, "'3000-3001/udp'").unwrap();
+        let node = document::read_yaml(0, "'3000-3001/udp'").unwrap();
         assert_eq!(print(exposed(&node)), "3000/Udp, 3001/Udp");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::yaml::{Entry, Node, Value};
 use super::{Place, Problem, Project, Service, port};
+use crate::document::{Entry, Node, Value};
 
 /// Most containers of one service.
 const MAX_REPLICAS: usize = 1000;

@@ -2,7 +2,8 @@
 
 use crate::provider::docker::{ConstraintError, DefaultRuleError, EndpointError};
 
-/// Why a command line cannot be used. Each names the flag as it was written.
+/// Why a static configuration cannot be used. Each names the flag as it was written;
+/// an option of a file with its line, and a variable, are flags, too.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A word that is neither a flag nor a command.
@@ -14,7 +15,7 @@ pub enum ConfigError {
         hint: String,
     },
     /// A flag that does not exist.
-    #[error("unknown flag {flag}{hint}")]
+    #[error("unknown {}{hint}", subject(flag))]
     UnknownFlag {
         /// As written.
         flag: String,
@@ -22,7 +23,7 @@ pub enum ConfigError {
         hint: String,
     },
     /// A flag of an earlier Traefik, or one that Fairway solves otherwise.
-    #[error("flag {flag} is not available: {reason}")]
+    #[error("{} is not available: {reason}", subject(flag))]
     UnavailableFlag {
         /// As written.
         flag: String,
@@ -30,7 +31,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// A flag that needs a value has none.
-    #[error("flag {flag} needs a value, as in {example}")]
+    #[error("{} needs a value, as in {example}", subject(flag))]
     MissingValue {
         /// As written.
         flag: String,
@@ -38,7 +39,7 @@ pub enum ConfigError {
         example: String,
     },
     /// A value that does not fit its flag.
-    #[error("flag {flag}: {value:?} is not {expected}")]
+    #[error("{}: {value:?} is not {expected}", subject(flag))]
     InvalidValue {
         /// As written.
         flag: String,
@@ -56,7 +57,7 @@ pub enum ConfigError {
         source: EndpointError,
     },
     /// `--providers.docker.defaultRule`.
-    #[error("flag {flag}: {source}")]
+    #[error("{}: {source}", subject(flag))]
     DefaultRule {
         /// As written.
         flag: String,
@@ -64,7 +65,7 @@ pub enum ConfigError {
         source: DefaultRuleError,
     },
     /// `--providers.docker.constraints`.
-    #[error("flag {flag}: {source}")]
+    #[error("{}: {source}", subject(flag))]
     Constraint {
         /// As written.
         flag: String,
@@ -90,7 +91,29 @@ pub enum ConfigError {
     /// Arguments of a command that has its own.
     #[error("{0}")]
     Usage(String),
+    /// The file of the static configuration.
+    #[error("{place}: {message}")]
+    File {
+        /// Its name, and where in it.
+        place: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The file provider without a file.
+    #[error(
+        "--providers.file has nothing to read; set --providers.file.filename or --providers.file.directory"
+    )]
+    NoFile,
     /// Nothing to watch.
     #[error("no provider is switched on; add --providers.docker")]
     NoProvider,
+}
+
+/// What an option is called: people know flags by their dashes.
+pub(super) fn subject(written: &str) -> String {
+    if written.starts_with('-') {
+        format!("flag {written}")
+    } else {
+        format!("option {written}")
+    }
 }

@@ -2,6 +2,18 @@
 
 use super::ConfigError;
 use super::vocabulary::{self, Effect, Flag, Kind};
+use crate::spelling;
+
+/// What may stand before the flags.
+const COMMANDS: [&str; 7] = [
+    "check",
+    "diff",
+    "explain",
+    "healthcheck",
+    "help",
+    "version",
+    "wait",
+];
 
 /// One flag with its value.
 #[derive(Clone, Debug)]
@@ -116,7 +128,14 @@ fn unexpected(word: String, before: Option<&Assignment>) -> ConfigError {
                 before.written, before.written
             )
         }
-        _ => "; flags start with --".to_owned(),
+        Some(_) => "; flags start with --".to_owned(),
+        None => match spelling::nearest(&word, COMMANDS) {
+            Some(near) => format!("; did you mean {near}?"),
+            None => format!(
+                "; flags start with --, commands are {}",
+                COMMANDS.join(", ")
+            ),
+        },
     };
     ConfigError::UnexpectedArgument { word, hint }
 }

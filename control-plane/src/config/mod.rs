@@ -2,16 +2,19 @@
 //! Traefik's names.
 //!
 //! First in the flow: [`Command::parse`] turns the command line into a
-//! [`StaticConfig`] that the rest of the process is built from. Flags that
-//! Fairway does not know are errors; flags of Traefik's that have no effect yet
-//! are warnings. Reading the environment is limited to `DOCKER_HOST`, as
-//! Docker's own tools do it.
+//! [`StaticConfig`] that the rest of the process is built from. The same options come
+//! from a file or the environment instead (`source`), under the same names and from
+//! one vocabulary. Options that Fairway does not know are errors; options of
+//! Traefik's that have no effect yet are warnings.
 
 mod address;
 mod entrypoint;
 mod error;
+mod file;
 mod flag;
 mod parse;
+mod source;
+mod variable;
 mod vocabulary;
 mod wait;
 
@@ -19,14 +22,19 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use entrypoint::{EntryPointOptions, ForwardedHeaders};
+pub use entrypoint::{
+    AllowedEscapes, EntryPointOptions, ForwardedHeaders, Http2, HttpOptions, ProxyProtocol,
+    Redirection, TransportOptions, UnderscoreHeaders,
+};
 pub use error::ConfigError;
 pub use wait::{WaitOptions, WaitTarget};
 
 use crate::check::{CheckOptions, DiffOptions};
 use crate::explain::ExplainOptions;
+pub use crate::label_file::LabelFiles;
 use crate::model::Diagnostic;
 use crate::provider::docker::DockerOptions;
+use crate::provider::file::FileOptions;
 
 /// Name of the entry point that serves the API and the ping of the control plane.
 pub const API_ENTRY_POINT: &str = "traefik";
@@ -61,6 +69,8 @@ pub enum Command {
 pub struct StaticConfig {
     /// The Docker provider, if it is switched on.
     pub docker: Option<DockerOptions>,
+    /// The file provider, if it is switched on.
+    pub file: Option<FileOptions>,
     /// Entry points by name, as first spelled. [`API_ENTRY_POINT`] is among them
     /// if the API or the ping is on; it is the control plane's own.
     pub entry_points: BTreeMap<String, EntryPointOptions>,
@@ -77,6 +87,8 @@ pub struct StaticConfig {
     pub grpc_address: SocketAddr,
     /// How the proxies speak to servers.
     pub servers_transport: ServersTransport,
+    /// Which files labels may name.
+    pub label_files: LabelFiles,
     /// Flags that were accepted without effect, and other advice.
     pub warnings: Vec<Diagnostic>,
 }
@@ -86,6 +98,15 @@ pub struct StaticConfig {
 pub struct ApiOptions {
     /// Serve it on [`API_ENTRY_POINT`] without authentication.
     pub insecure: bool,
+}
+
+/// Which of Fairway's own services routers may use besides `noop@internal`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InternalServices {
+    /// `api@internal`.
+    pub api: bool,
+    /// `ping@internal`.
+    pub ping: bool,
 }
 
 /// Options of the log.
@@ -133,12 +154,20 @@ pub struct ServersTransport {
 }
 
 impl Command {
-    /// Reads a command line without its first word, and `DOCKER_HOST`.
+    /// Reads a command line without its first word, and what it leaves to a file or
+    /// the environment.
     ///
     /// # Errors
-    /// The first flag that cannot be used, with what would work.
+    /// The first option that cannot be used, with what would work.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, ConfigError> {
-        parse::command(args, |name| std::env::var(name).ok())
+        let text = |text: std::ffi::OsString| text.into_string().ok();
+        let outside = source::Outside {
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| text(name).zip(text(value)))
+                .collect(),
+            read: &|path| std::fs::read_to_string(path),
+        };
+        parse::command(args, &outside)
     }
 
     /// The text of `--help`.
@@ -162,6 +191,22 @@ impl StaticConfig {
         args: impl IntoIterator<Item = String>,
     ) -> Result<Self, ConfigError> {
         parse::static_config(args, |_| None)
+    }
+
+    /// Which of Fairway's own services are on.
+    #[must_use]
+    pub fn internal_services(&self) -> InternalServices {
+        InternalServices {
+            api: self.api.is_some(),
+            ping: self.ping,
+        }
+    }
+
+    /// The providers that are switched on, as Traefik's API calls them.
+    pub(crate) fn providers(&self) -> impl Iterator<Item = &'static str> {
+        let docker = self.docker.as_ref().map(|_| "Docker");
+        let file = self.file.as_ref().map(|_| "File");
+        docker.into_iter().chain(file)
     }
 
     /// Where the API and the ping listen (`host:port`, the host may be empty);

@@ -4,6 +4,7 @@
 //! One task per stream, sharing nothing with the others but the latest snapshot
 //! (a `watch`: a slow proxy skips versions) and the list of nodes.
 
+mod health;
 mod node;
 mod question;
 mod session;
@@ -20,6 +21,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::SingleMessageCompressionOverride;
 use tonic::{Request, Response, Status, Streaming};
 
+pub use health::Unhealthy;
 pub use node::{NodeStatus, Nodes};
 pub use question::AskError;
 
@@ -55,7 +57,8 @@ impl Discovery for DiscoveryServer {
             .remote_addr()
             .map(|address| address.to_string())
             .unwrap_or_default();
-        // The protocol has at most one update in flight; questions leave room for it.
+        // The protocol has at most one update in flight; what else is said leaves room
+        // for it.
         let (say, out) = mpsc::channel(1 + question::MAX_UNSENT);
         let latest = self.latest.clone();
         let small = latest

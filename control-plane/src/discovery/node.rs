@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use fairway_proto::discovery::v1::{Node, Rejection};
+use fairway_proto::discovery::v1::{Node, Rejection, Share};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::health::Unhealthy;
 use super::question::Asked;
 
 /// A proxy that is gone is shown for this long, so that a person who comes to
@@ -23,6 +24,8 @@ pub struct Nodes {
     by_instance: Arc<DashMap<String, NodeStatus>>,
     /// Counts changes, so that waiting for one needs no polling.
     changes: Arc<watch::Sender<u64>>,
+    /// Instances that have a stream, in order: what they share is shared by these.
+    connected: Arc<watch::Sender<Vec<String>>>,
 }
 
 /// One proxy.
@@ -48,6 +51,8 @@ pub struct NodeStatus {
     pub rejections: Vec<Rejection>,
     /// Addresses it listens on, by entry point.
     pub listeners: BTreeMap<String, String>,
+    /// Servers it does not send requests to; none once its stream has ended.
+    pub unhealthy: Unhealthy,
     /// Takes questions to it while its stream is open.
     questions: mpsc::Sender<Asked>,
 }
@@ -58,6 +63,7 @@ impl Nodes {
         Self {
             by_instance: Arc::new(DashMap::new()),
             changes: Arc::new(watch::Sender::new(0)),
+            connected: Arc::new(watch::Sender::default()),
         }
     }
 
@@ -84,6 +90,11 @@ impl Nodes {
         self.changes.subscribe()
     }
 
+    /// Changes whenever a proxy comes or goes.
+    pub(super) fn connected(&self) -> watch::Receiver<Vec<String>> {
+        self.connected.subscribe()
+    }
+
     /// A stream of `node` begins; the number tells it from the node's earlier
     /// streams, which may end after this one has begun.
     pub(super) fn connect(&self, node: Node, peer: String, questions: mpsc::Sender<Asked>) -> u64 {
@@ -100,11 +111,33 @@ impl Nodes {
             behind_since: None,
             rejections: Vec::new(),
             listeners: BTreeMap::new(),
+            unhealthy: Unhealthy::default(),
             questions,
         };
-        self.by_instance.insert(instance, status);
+        self.by_instance.insert(instance.clone(), status);
+        self.connected.send_if_modified(|connected| {
+            let place = connected.binary_search(&instance);
+            place
+                .map_err(|at| connected.insert(at, instance.clone()))
+                .is_err()
+        });
         self.changed();
         stream
+    }
+
+    /// A stream has ended. Nothing, if a newer one took its place.
+    pub(super) fn disconnect(&self, instance: &str, stream: u64) {
+        self.update(instance, stream, |status| {
+            status.disconnected_at = Some(Instant::now());
+            status.pending = None;
+            status.unhealthy = Unhealthy::default();
+        });
+        self.connected.send_if_modified(|connected| {
+            // Asked here, where no stream of the instance can begin meanwhile unseen.
+            let place = connected.binary_search_by(|it| it.as_str().cmp(instance));
+            let gone = place.ok().filter(|_| !self.is_connected(instance));
+            gone.map(|at| connected.remove(at)).is_some()
+        });
     }
 
     /// Changes what is shown of a stream, unless a newer one took its place.
@@ -135,6 +168,16 @@ impl Nodes {
         self.changes
             .send_modify(|count| *count = count.wrapping_add(1));
     }
+}
+
+/// The part of an instance in what all that are connected share; `None` if it is
+/// not among them.
+pub(super) fn share_of(instance: &str, connected: &[String]) -> Option<Share> {
+    let place = connected.binary_search_by(|it| it.as_str().cmp(instance));
+    Some(Share {
+        proxies: u32::try_from(connected.len()).ok()?,
+        place: u32::try_from(place.ok()?).ok()?,
+    })
 }
 
 impl Default for Nodes {
@@ -171,14 +214,34 @@ mod tests {
         let nodes = Nodes::new();
         let old = nodes.connect(node("i"), String::new(), nobody_asks());
         let new = nodes.connect(node("i"), String::new(), nobody_asks());
-        nodes.update("i", old, |status| {
-            status.disconnected_at = Some(Instant::now())
-        });
+        nodes.disconnect("i", old);
         assert!(nodes.list()[0].is_connected());
-        nodes.update("i", new, |status| {
-            status.disconnected_at = Some(Instant::now())
-        });
+        assert_eq!(*nodes.connected().borrow(), ["i"]);
+        nodes.disconnect("i", new);
         assert!(!nodes.list()[0].is_connected());
+        assert!(nodes.connected().borrow().is_empty());
+    }
+
+    #[test]
+    fn each_that_is_connected_has_a_place_of_its_own() {
+        let nodes = Nodes::new();
+        let streams = ["b", "a", "c"].map(|instance| {
+            let stream = nodes.connect(node(instance), String::new(), nobody_asks());
+            (instance, stream)
+        });
+        let share = |instance| {
+            let share = share_of(instance, &nodes.connected().borrow());
+            share.map(|share| (share.place, share.proxies))
+        };
+        assert_eq!(
+            ["a", "b", "c"].map(share),
+            [(0, 3), (1, 3), (2, 3)].map(Some)
+        );
+        nodes.disconnect(streams[1].0, streams[1].1);
+        assert_eq!(
+            ["a", "b", "c"].map(share),
+            [None, Some((0, 2)), Some((1, 2))]
+        );
     }
 
     #[test]
@@ -193,9 +256,7 @@ mod tests {
     async fn a_proxy_that_is_gone_is_shown_for_a_while() {
         let nodes = Nodes::new();
         let stream = nodes.connect(node("i"), String::new(), nobody_asks());
-        nodes.update("i", stream, |status| {
-            status.disconnected_at = Some(Instant::now())
-        });
+        nodes.disconnect("i", stream);
         tokio::time::advance(REMEMBER_DISCONNECTED - Duration::from_secs(1)).await;
         assert_eq!(nodes.list().len(), 1);
         tokio::time::advance(Duration::from_secs(2)).await;

@@ -32,6 +32,7 @@ fn proxy(of: &ProxyExplanation) -> Value {
 
 fn explanation(node: &str, told: &Explanation) -> Value {
     let listening = |of: &fairway_proto::discovery::v1::ListeningEntryPoint| json!({ "name": of.name, "address": of.address, "bound": of.bound });
+    let way = |of: &fairway_proto::discovery::v1::ServiceStep| json!({ "name": of.name, "kind": of.kind, "next": of.next, "effect": of.effect });
     let step = |of: &fairway_proto::discovery::v1::MiddlewareStep| json!({ "name": of.name, "effects": of.effects, "answers": of.answers });
     json!({
         "node": node,
@@ -46,6 +47,7 @@ fn explanation(node: &str, told: &Explanation) -> Value {
         "router": some(&told.router),
         "middlewares": Vec::from_iter(told.middlewares.iter().map(step)),
         "service": some(&told.service),
+        "services": Vec::from_iter(told.services.iter().map(way)),
         "servers": Vec::from_iter(told.servers.iter().map(server)),
         "target": some(&told.target),
         "status": if told.status == 0 { Value::Null } else { told.status.into() },
@@ -72,6 +74,9 @@ fn server(of: &Candidate) -> Value {
         CandidateState::InRotation => "inRotation",
         CandidateState::Ejected => "ejected",
         CandidateState::Probe => "probe",
+        CandidateState::Down => "down",
+        CandidateState::Untested => "untested",
+        CandidateState::Failing => "failing",
         CandidateState::Unspecified => "unknown",
     };
     json!({
@@ -79,6 +84,7 @@ fn server(of: &Candidate) -> Value {
         "container": of.container,
         "state": state,
         "ejectedMs": of.ejected_ms,
+        "reason": some(&of.reason),
     })
 }
 

@@ -83,13 +83,8 @@ pub enum ExplainError {
     #[error("{0:?} is not a header; write `Name: value`")]
     Header(String),
     /// Not the URL of a control plane.
-    #[error("{url:?} is not the URL of a control plane, such as http://127.0.0.1:9090")]
-    Server {
-        /// As written.
-        url: String,
-        /// What is wrong.
-        source: tonic::transport::Error,
-    },
+    #[error("{0:?} is not the URL of a control plane, such as http://127.0.0.1:9090")]
+    Server(String),
     /// Nobody there.
     #[error("no control plane answers at {url}; name it with --server")]
     Connect {
@@ -118,8 +113,8 @@ pub async fn explain(options: &ExplainOptions) -> Result<String, ExplainError> {
 
 async fn ask(server: &str, request: ExplainRequest) -> Result<ExplainResponse, ExplainError> {
     let url = || server.to_owned();
-    let channel = Endpoint::from_shared(url())
-        .map_err(|source| ExplainError::Server { url: url(), source })?
+    let channel = endpoint(server)
+        .ok_or_else(|| ExplainError::Server(url()))?
         .connect()
         .await
         .map_err(|source| ExplainError::Connect { url: url(), source })?;
@@ -128,6 +123,23 @@ async fn ask(server: &str, request: ExplainRequest) -> Result<ExplainResponse, E
         .explain(request)
         .await;
     Ok(answer.map_err(ExplainError::Refused)?.into_inner())
+}
+
+fn endpoint(server: &str) -> Option<Endpoint> {
+    let uri: Uri = server.parse().ok()?;
+    let is_url = uri.scheme_str() == Some("http") && uri.host().is_some();
+    is_url.then(|| Endpoint::from(uri))
+}
+
+impl ExplainError {
+    /// 2 where the command line is wrong, 1 where there is no answer to it.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Url { .. } | Self::Header(_) | Self::Server(_) => 2,
+            Self::Connect { .. } | Self::Refused(_) => 1,
+        }
+    }
 }
 
 impl ExplainOptions {

@@ -4,7 +4,9 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use fairway_proto::discovery::v1::{Candidate, CandidateState, Explanation, TriedRouter};
+use fairway_proto::discovery::v1::{
+    Candidate, CandidateState, Explanation, ServiceStep, TriedRouter,
+};
 use fairway_proto::inspection::v1::{Diagnostic, ExplainResponse, ProxyExplanation, Severity};
 
 use super::ExplainOptions;
@@ -167,9 +169,22 @@ fn write_rest(out: &mut String, told: &Explanation) -> fmt::Result {
     }
     if !told.service.is_empty() {
         writeln!(out, "\n  Service {}:", told.service)?;
+        for step in &told.services {
+            let ServiceStep {
+                name,
+                kind,
+                next,
+                effect,
+            } = step;
+            writeln!(out, "    {name} ({kind}) -> {next}: {effect}")?;
+        }
         if told.servers.is_empty() {
             let asked = told.middlewares.last().is_some_and(|step| step.answers);
-            let why = if asked { "is not asked" } else { "no servers" };
+            let why = match told.reason.as_str() {
+                _ if asked => "is not asked",
+                "ping" | "ping_draining" | "noop" => "is the proxy itself",
+                _ => "no servers",
+            };
             writeln!(out, "    {why}")?;
         }
     }
@@ -193,6 +208,16 @@ fn state(server: &Candidate) -> String {
             Duration::from_millis(server.ejected_ms).as_secs_f32()
         ),
         CandidateState::Probe => "did not accept a connection; the next request tries".to_owned(),
+        CandidateState::Down => format!("down: its health check {}", server.reason),
+        CandidateState::Untested => "waits for its first health check".to_owned(),
+        CandidateState::Failing if server.ejected_ms == 0 => {
+            format!("out of rotation: {}", server.reason)
+        }
+        CandidateState::Failing => format!(
+            "out of rotation for {:.1} s more: it {}",
+            Duration::from_millis(server.ejected_ms).as_secs_f32(),
+            server.reason
+        ),
         CandidateState::Unspecified => String::new(),
     }
 }
@@ -239,6 +264,11 @@ fn advice(told: &Explanation) -> Option<String> {
                  See docs/why/404.md"
                 .to_owned(),
         },
+        "no_server" if !told.servers.is_empty() => {
+            "the health check of every server fails: look at the servers' own logs, and \
+             at the labels below loadbalancer.healthcheck; see docs/why/503.md"
+                .to_owned()
+        }
         "no_server" => "start a container of this service, or wait until it is healthy".to_owned(),
         "redirect" if told.location.is_empty() => return None,
         "redirect" => format!("explain {} to see where that leads", told.location),
@@ -381,6 +411,7 @@ What may have to do with it:
                 container: "a-1".into(),
                 state: CandidateState::Ejected.into(),
                 ejected_ms: 1500,
+                reason: "did not accept connections".into(),
             }],
             ..at_web()
         };

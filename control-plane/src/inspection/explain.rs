@@ -137,7 +137,10 @@ impl InspectionServer {
             .flat_map(|told| &told.middlewares)
             .map(|step| &step.name);
         let concerned: BTreeSet<&String> = told()
-            .flat_map(|told| [&told.router, &told.service])
+            .flat_map(|told| {
+                let parts = told.services.iter().map(|step| &step.next);
+                [&told.router, &told.service].into_iter().chain(parts)
+            })
             .chain(middlewares)
             .filter(|name| !name.is_empty())
             .collect();

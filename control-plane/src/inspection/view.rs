@@ -41,6 +41,7 @@ pub(super) fn proxy(status: NodeStatus) -> wire::Proxy {
         rejections: status.rejections,
         listeners: status.listeners,
         peer: status.peer,
+        unhealthy: status.unhealthy.iter().cloned().collect(),
         node: Some(status.node),
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fairway_proto::discovery::v1::resource::Spec;
+use fairway_proto::discovery::v1::service::Parts;
 use fairway_proto::discovery::v1::{Resource, ResourceId, ResourceKind, Server};
 use fairway_proto::inspection::v1::{WaitForVersionRequest, WaitForVersionResponse};
 use tonic::Status;
@@ -221,20 +222,53 @@ impl Since {
     }
 }
 
-/// Services with this container in rotation that a router uses, with the routers.
+/// Services with this container in rotation that a router uses, be it by way of other
+/// services, with the routers.
 fn routes_to(container: &str, now: &Snapshot) -> Routes {
+    let routers_of = |service: &str| {
+        let leading = leading_to(service, now);
+        let routers = now.resources().iter().filter(|(_, resource)| {
+            matches!(&resource.spec, Some(Spec::Router(router))
+                if leading.contains(router.service.as_str()))
+        });
+        Vec::from_iter(routers.map(|(key, _)| key.name().to_owned()))
+    };
     let mut routes: Routes = services_with(container, now)
-        .map(|(name, _)| (name.to_owned(), Vec::new()))
+        .map(|(name, _)| (name.to_owned(), routers_of(name)))
         .collect();
-    for (key, resource) in now.resources() {
-        if let Some(Spec::Router(router)) = &resource.spec
-            && let Some(routers) = routes.get_mut(&router.service)
-        {
-            routers.push(key.name().to_owned());
-        }
-    }
     routes.retain(|_, routers| !routers.is_empty());
     routes
+}
+
+/// The service, and those that send it requests.
+fn leading_to<'a>(service: &'a str, now: &'a Snapshot) -> BTreeSet<&'a str> {
+    let mut leading = BTreeSet::from([service]);
+    loop {
+        let composites = services(now).filter(|(name, resource)| {
+            !leading.contains(name) && parts(resource).iter().any(|it| leading.contains(it))
+        });
+        let more: Vec<_> = composites.map(|(name, _)| name).collect();
+        if more.is_empty() {
+            return leading;
+        }
+        leading.extend(more);
+    }
+}
+
+/// Names of the services that answer its requests.
+fn parts(resource: &Resource) -> Vec<&str> {
+    let Some(Spec::Service(service)) = &resource.spec else {
+        return Vec::new();
+    };
+    match &service.parts {
+        None => Vec::new(),
+        Some(Parts::Weighted(it) | Parts::HighestRandomWeight(it)) => {
+            let shares = it.services.iter().filter(|it| it.weight > 0);
+            shares.map(|it| it.service.as_str()).collect()
+        }
+        Some(Parts::Mirroring(it)) => vec![&it.service],
+        Some(Parts::Failover(it)) => vec![&it.service, &it.fallback],
+    }
 }
 
 /// Services with this container in rotation.

@@ -108,7 +108,7 @@ fn found(container: &str, compiled: Option<&Compiled>) -> String {
         .services
         .values()
         .filter(|it| it.containers.iter().any(|name| name == container))
-        .filter_map(|it| it.value.as_ref()?.unavailable.as_deref());
+        .filter_map(|it| it.value.as_ref()?.unavailable());
     // The same reason stands in both where a service was rejected.
     let messages: BTreeSet<_> = diagnosed.chain(unavailable).collect();
     if messages.is_empty() {

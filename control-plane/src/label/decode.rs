@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::fields::{Fields, Note, key};
 use super::tree::{self, Leaf, Node};
+use super::vocabulary::Source;
 use super::{Labels, container, router, service};
 use crate::middleware::Middleware;
 use crate::model::{Diagnostic, ObjectId, ObjectKind};
@@ -116,7 +117,7 @@ impl<'a> Decoder<'a> {
         };
         let option = options.unwrap_or_default();
         if !label.starts_with("traefik.") {
-            let suggestion = format!("write {}", key(&draft.id, option));
+            let suggestion = format!("write {}", key(&draft.id, Source::Label, option));
             wrong(
                 "a label must start with `traefik` in lower case".to_owned(),
                 suggestion,
@@ -143,6 +144,7 @@ impl<'a> Decoder<'a> {
                         kind: *kind,
                         name: good
                     },
+                    Source::Label,
                     option
                 )
             );
@@ -231,7 +233,7 @@ impl<'a> Decoder<'a> {
 
     fn object(&mut self, draft: Draft) {
         let id = draft.id;
-        let mut fields = Fields::check(id.clone(), &draft.root);
+        let mut fields = Fields::check(id.clone(), Source::Label, &draft.root);
         fields.add_mistakes(draft.mistakes);
         match id.kind {
             ObjectKind::Router => {

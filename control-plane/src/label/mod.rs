@@ -9,6 +9,9 @@
 mod container;
 mod decode;
 mod fields;
+mod file;
+mod health_check;
+mod period;
 mod router;
 mod service;
 mod suggestion;
@@ -22,10 +25,13 @@ use std::collections::BTreeMap;
 
 pub use decode::decode;
 pub(crate) use fields::Fields;
+pub(crate) use file::decode_file;
+pub use period::Period;
 pub(crate) use value::is_port;
 
 use crate::middleware::Middleware;
-use crate::model::{ObjectId, ObjectKind, Scheme};
+use crate::model::{LoadBalancer, ObjectId, ObjectKind, Scheme};
+use crate::rule::RuleSyntax;
 
 /// The option of this label that Traefik honours with this value and Fairway does
 /// not, spelled as Traefik spells it: `forwardAuth`, `loadBalancer.sticky`. `None` also
@@ -93,30 +99,25 @@ pub struct RouterLabels {
     pub service: Option<String>,
     /// Higher first; 0: length of the rule in bytes.
     pub priority: i64,
+    /// How the rule is written; `None`: as is the default.
+    pub rule_syntax: Option<RuleSyntax>,
 }
 
 /// The options of one service, as written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceLabels {
     /// Port of the container; `None`: the lowest exposed one.
     pub port: Option<String>,
     /// How to speak to the server; `None`: plain HTTP.
     pub scheme: Option<Scheme>,
+    /// URL of the server, in place of the container's address.
+    pub url: Option<String>,
+    /// Put the path of the URL before the path of every request.
+    pub preserve_path: bool,
     /// Share of the requests; zero or less: the server gets none. `None`: 1.
     pub weight: Option<i64>,
-    /// Send the client's Host header.
-    pub pass_host_header: bool,
-}
-
-impl Default for ServiceLabels {
-    fn default() -> Self {
-        Self {
-            port: None,
-            scheme: None,
-            weight: None,
-            pass_host_header: true,
-        }
-    }
+    /// The options of the balancer; no servers.
+    pub load_balancer: LoadBalancer,
 }
 
 impl Labels {

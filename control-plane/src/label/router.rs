@@ -2,8 +2,7 @@
 
 use super::RouterLabels;
 use super::fields::Fields;
-use super::vocabulary::is_pending_value;
-use crate::model::ObjectKind;
+use crate::rule::RuleSyntax;
 
 /// Highest priority a user's router can have; above are Fairway's own.
 const MAX_PRIORITY: i64 = i64::MAX - 1000;
@@ -18,19 +17,12 @@ pub(super) fn decode(fields: &mut Fields) -> RouterLabels {
             "write a smaller number",
         );
     }
-    let syntax = fields.text("ruleSyntax").unwrap_or_default();
-    if is_pending_value(ObjectKind::Router, "ruleSyntax", syntax) {
-        fields.reject(
-            "ruleSyntax",
-            "the rule syntax v2 is not available yet",
-            "write the rule in v3 syntax and remove the label",
-        );
-    }
     RouterLabels {
         rule: fields.some_text("rule"),
         entry_points: fields.list("entryPoints"),
         middlewares: fields.list("middlewares"),
         service: fields.some_text("service"),
         priority,
+        rule_syntax: fields.some_text("ruleSyntax").map(|it| RuleSyntax::of(&it)),
     }
 }

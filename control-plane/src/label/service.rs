@@ -2,11 +2,14 @@
 
 use super::fields::Fields;
 use super::vocabulary::is_pending_value;
-use super::{ServiceLabels, value};
-use crate::model::{ObjectKind, Scheme};
+use super::{ServiceLabels, health_check, value};
+use crate::model::{Cookie, LoadBalancer, ObjectKind, SameSite, Scheme, Strategy};
+use crate::server_url::ServerUrl;
 
 const PORT: &str = "loadBalancer.server.port";
 const SCHEME: &str = "loadBalancer.server.scheme";
+const URL: &str = "loadBalancer.server.url";
+const PRESERVE_PATH: &str = "loadBalancer.server.preservePath";
 const STRATEGY: &str = "loadBalancer.strategy";
 const TRANSPORT: &str = "loadBalancer.serversTransport";
 
@@ -16,15 +19,36 @@ pub(super) fn decode(fields: &mut Fields) -> ServiceLabels {
         let suggestion = format!("write {}=<port of the container>", fields.key(PORT));
         fields.reject("", "the service has no load balancer", suggestion);
     }
-    check_strategy(fields);
-    check_transport(fields);
+    let load_balancer = load_balancer(fields);
     ServiceLabels {
         port: port(fields),
         scheme: scheme(fields),
+        url: url(fields),
+        preserve_path: fields.boolean(PRESERVE_PATH).unwrap_or(false),
         weight: fields.integer("loadBalancer.server.weight"),
+        load_balancer,
+    }
+}
+
+/// The options of the balancer, which labels and files have in common; no servers.
+pub(super) fn load_balancer(fields: &mut Fields) -> LoadBalancer {
+    check_transport(fields);
+    let strategy = strategy(fields);
+    let sticky = sticky(fields, "loadBalancer");
+    if strategy == Strategy::Hrw && sticky.is_some() {
+        let message = "sticky has no effect with the strategy hrw: the client's address decides";
+        fields.remark(STRATEGY, message, "remove one of the two");
+    }
+    LoadBalancer {
+        strategy,
+        sticky,
         pass_host_header: fields
             .boolean("loadBalancer.passHostHeader")
             .unwrap_or(true),
+        health_check: health_check::active(fields).map(Box::new),
+        passive_health_check: health_check::passive(fields),
+        middlewares: fields.list("middlewares"),
+        ..LoadBalancer::default()
     }
 }
 
@@ -42,38 +66,70 @@ fn port(fields: &mut Fields) -> Option<String> {
 
 fn scheme(fields: &mut Fields) -> Option<Scheme> {
     let scheme = fields.some_text(SCHEME)?;
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => Some(Scheme::Http),
-        "https" => Some(Scheme::Https),
-        "h2c" => Some(Scheme::H2c),
-        _ => {
-            fields.reject(
-                SCHEME,
-                format!("`{scheme}` is not a scheme"),
-                "write http, https or h2c",
-            );
-            None
-        }
+    let known = Scheme::from_word(&scheme);
+    if known.is_none() {
+        fields.reject(
+            SCHEME,
+            format!("`{scheme}` is not a scheme"),
+            "write http, https or h2c",
+        );
     }
+    known
 }
 
-fn check_strategy(fields: &mut Fields) {
-    let Some(strategy) = fields.some_text(STRATEGY) else {
-        return;
+/// The URL of the server, in place of the container's address.
+fn url(fields: &mut Fields) -> Option<String> {
+    let Some(url) = fields.some_text(URL) else {
+        if fields.boolean(PRESERVE_PATH) == Some(true) {
+            let message = "preservePath has no effect without loadBalancer.server.url";
+            fields.remark(PRESERVE_PATH, message, "remove the label");
+        }
+        return None;
     };
-    match strategy.as_str() {
-        "wrr" => {}
-        _ if is_pending_value(ObjectKind::Service, STRATEGY, &strategy) => fields.remark(
-            STRATEGY,
-            format!("the strategy {strategy} has no effect yet: the servers are used in turn"),
-            "remove the label, or leave it for a later version",
-        ),
-        _ => fields.reject(
-            STRATEGY,
-            format!("`{strategy}` is not a strategy"),
-            "write wrr, or remove the label",
-        ),
+    for other in [PORT, SCHEME] {
+        if fields.some_text(other).is_some() {
+            let message = format!("{URL} and {other} exclude each other");
+            fields.reject(other, message, "write port and scheme into the URL");
+        }
     }
+    if let Err(why) = ServerUrl::parse(&url) {
+        fields.reject(URL, why, "write a URL such as http://10.0.0.2:8080");
+    }
+    Some(url)
+}
+
+fn strategy(fields: &mut Fields) -> Strategy {
+    let Some(word) = fields.some_text(STRATEGY) else {
+        return Strategy::default();
+    };
+    Strategy::from_word(&word).unwrap_or_else(|| {
+        let message = format!("`{word}` is not a strategy");
+        fields.reject(STRATEGY, message, "write wrr, p2c, hrw or leasttime");
+        Strategy::default()
+    })
+}
+
+/// The cookie of a kind of service.
+pub(super) fn sticky(fields: &mut Fields, kind: &str) -> Option<Cookie> {
+    let option = |name: &str| format!("{kind}.sticky.cookie.{name}");
+    if !fields.has_group(&format!("{kind}.sticky.cookie")) {
+        return None;
+    }
+    let same_site = fields.some_text(&option("sameSite"));
+    let cookie = Cookie {
+        name: fields.some_text(&option("name")),
+        secure: fields.boolean(&option("secure")).unwrap_or(false),
+        http_only: fields.boolean(&option("httpOnly")).unwrap_or(false),
+        same_site: same_site.as_deref().and_then(SameSite::from_word),
+        max_age: fields.integer(&option("maxAge")).unwrap_or(0),
+        path: fields.some_text(&option("path")),
+        domain: fields.some_text(&option("domain")).unwrap_or_default(),
+    };
+    if let Some(word) = same_site.filter(|_| cookie.same_site.is_none()) {
+        let message = format!("`{word}` is no sameSite: the cookie goes without");
+        fields.remark(&option("sameSite"), message, "write none, lax or strict");
+    }
+    Some(cookie)
 }
 
 fn check_transport(fields: &mut Fields) {

@@ -3,14 +3,18 @@
 use super::fields::{join_name, key};
 use super::tree::Node;
 use super::vocabulary::is_below;
-use super::vocabulary::{Form, Word, words};
+use super::vocabulary::{Form, Source, Word, words};
 use crate::model::ObjectId;
 use crate::spelling;
 
 /// What may have been meant by an unknown name.
-pub(super) fn meant(id: &ObjectId, node: &Node, above: &str) -> String {
-    let known = words(id.kind);
-    let here = siblings(known, above);
+pub(super) fn meant(id: &ObjectId, source: Source, node: &Node, above: &str) -> String {
+    let known = || words(id.kind, source);
+    if source == Source::File && above == "loadBalancer" && node.name == "server" {
+        let servers = key(id, source, "loadBalancer.servers");
+        return format!("did you mean {servers}? A file lists servers by their url");
+    }
+    let here = siblings(known(), above);
     let rest: Vec<_> = below(node)
         .into_iter()
         .filter(|name| !name.starts_with('['))
@@ -23,26 +27,22 @@ pub(super) fn meant(id: &ObjectId, node: &Node, above: &str) -> String {
             .fold(name.to_owned(), |path, part| format!("{path}.{part}"));
         join_name(above, &path)
     });
-    let word = known.iter().find(|word| {
+    let word = known().find(|word| {
         let same = |path: &String| word.path.eq_ignore_ascii_case(path);
         path.as_ref().is_some_and(same) && word.form != Form::Group
     });
     // The right name at the wrong place.
     let last = rest.last().copied().unwrap_or(&node.name);
-    let word = word.or_else(|| {
-        known
-            .iter()
-            .find(|word| word.last().eq_ignore_ascii_case(last))
-    });
+    let word = word.or_else(|| known().find(|word| word.last().eq_ignore_ascii_case(last)));
     match (word, near) {
-        (Some(word), _) => format!("did you mean {}?", key(id, word.path)),
-        (None, Some(name)) => format!("did you mean {}?", key(id, &join_name(above, name))),
+        (Some(word), _) => format!("did you mean {}?", key(id, source, word.path)),
+        (None, Some(name)) => format!("did you mean {}?", key(id, source, &join_name(above, name))),
         (None, None) => format!("what can stand there: {}", here.join(", ")),
     }
 }
 
 /// The names that can stand below a path.
-fn siblings(known: &'static [Word], above: &str) -> Vec<&'static str> {
+fn siblings(known: impl Iterator<Item = &'static Word>, above: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
     for word in known {
         let tail = if above.is_empty() {

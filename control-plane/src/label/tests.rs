@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::{Enable, Labels, RouterLabels, ServiceLabels, decode};
 use crate::middleware::Middleware;
-use crate::model::{Diagnostic, ObjectId, ObjectKind, Scheme, Severity};
+use crate::model::{Diagnostic, LoadBalancer, ObjectId, ObjectKind, Scheme, Severity};
+use crate::rule::RuleSyntax;
 
 fn read(labels: &[(&str, &str)]) -> (Labels, Vec<Diagnostic>) {
     let labels: BTreeMap<_, _> = labels
@@ -56,6 +57,7 @@ fn a_router_is_read_ignoring_the_case_of_its_options() {
         middlewares: vec!["auth@file".to_owned(), "strip".to_owned()],
         service: Some("s".to_owned()),
         priority: -7,
+        rule_syntax: Some(RuleSyntax::V3),
     };
     assert_eq!(
         labels.routers,
@@ -121,7 +123,11 @@ fn a_service_is_read() {
         port: Some("3000".to_owned()),
         scheme: Some(Scheme::H2c),
         weight: Some(0),
-        pass_host_header: false,
+        load_balancer: LoadBalancer {
+            pass_host_header: false,
+            ..LoadBalancer::default()
+        },
+        ..ServiceLabels::default()
     };
     assert_eq!(
         labels.services,
@@ -184,7 +190,6 @@ fn a_mistake_rejects_its_object_and_says_what_would_work() {
         (&router("rule.x"), "a", "no options of its own", "traefik.http.routers.web.rule=…"),
         (&router("priority"), "high", "`high`, which is not a whole number", "such as 10"),
         (&router("priority"), "9223372036854774808", "above the highest", "smaller"),
-        (&router("rulesyntax"), "v2", "v2 is not available yet", "v3"),
         (&router("middlewares[0]"), "a", "takes no index", "traefik.http.routers.web.middlewares=a,b"),
         (&router("tls"), "", "TLS is not available yet", "remove the tls labels"),
         (&router("tls"), "TRUE", "TLS is not available yet", ""),
@@ -212,13 +217,24 @@ fn a_mistake_rejects_its_object_and_says_what_would_work() {
         (&service("server.port"), "http", "`http` is not a port", "1 to 65535"),
         (&service("server.port"), "0", "`0` is not a port", ""),
         (&service("server.scheme"), "grpc", "`grpc` is not a scheme", "h2c"),
-        (&service("server.url"), "http://a", "not available yet", "loadBalancer.server.port"),
+        (&service("server.url"), "a:80", "it lacks a scheme", "http://10.0.0.2:8080"),
         (&service("passhostheader"), "no", "`no`, which is not a boolean", "write false"),
-        (&service("strategy"), "rr", "`rr` is not a strategy", "wrr"),
+        (&service("strategy"), "rr", "`rr` is not a strategy", "leasttime"),
         (&service("serverstransport"), "t@file", "does not exist", "default"),
         (&service("healthcheck.interval"), "10 s", "`10 s`, which is not a duration", "10s"),
         (&service("healthcheck"), "true", "cannot stand alone", "healthCheck.path=…"),
-        ("traefik.http.services.web.middlewares", "a", "not available yet", "routers"),
+        (&service("healthcheck.path"), "http://a/b", "`http://a/b` is a URL", "hostname, port"),
+        (&service("healthcheck.path"), "//a/b", "is a URL", ""),
+        (&service("healthcheck.path"), "/a b", "`/a b` is not a path", "/health"),
+        (&service("healthcheck.mode"), "tcp", "`tcp` is not a mode", "http or grpc"),
+        (&service("healthcheck.scheme"), "tcp", "`tcp` is not a scheme", "h2c"),
+        (&service("healthcheck.port"), "70000", "`70000` is not a port", "65535"),
+        (&service("healthcheck.status"), "20", "`20` is not a status", "200"),
+        (&service("healthcheck.method"), "G T", "`G T` is not a method", "GET"),
+        (&service("healthcheck.hostname"), "a\nb", "cannot be the name of a host", "example.com"),
+        (&service("healthcheck.headers.x y"), "a", "`x y` cannot be sent", "letters"),
+        (&service("healthcheck.intervall"), "1s", "not an option", "healthCheck.interval?"),
+        (&service("passivehealthcheck.maxfailures"), "1", "not an option", ""),
         ("traefik.http.services.web.weighted.services[0].name", "a", "cannot be declared by label", "loadBalancer"),
     ];
     for (key, value, message, suggestion) in rows {
@@ -250,11 +266,9 @@ fn an_option_without_effect_is_told_and_the_object_lives() {
     let rows: &[(&str, &str, &str)] = &[
         (&router("observability.accesslogs"), "false", "observability has no effect yet"),
         (&router("entrypoints[0]"), "web", "takes no index: the label is ignored"),
-        (&service("sticky"), "true", "sticky has no effect yet"),
-        (&service("sticky.cookie"), "", "sticky has no effect yet"),
-        (&service("healthcheck.path"), "/", "healthCheck has no effect yet"),
-        (&service("responseforwarding.flushinterval"), "-1", "has no effect yet"),
-        (&service("strategy"), "p2c", "p2c has no effect yet"),
+        (&service("healthcheck.interval"), "0", "`0` is no time to wait: 30s is used"),
+        (&service("passivehealthcheck.maxfailedattempts"), "2000", "more than 1000 failures"),
+        (&service("sticky.cookie.samesite"), "all", "the cookie goes without"),
         (&service("server.preservepath"), "true", "without loadBalancer.server.url"),
     ];
     for (key, value, message) in rows {

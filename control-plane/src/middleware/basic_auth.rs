@@ -46,8 +46,6 @@ impl BasicAuth {
     pub(super) fn decode(fields: &mut Fields) -> Option<Self> {
         const USERS: &str = "basicAuth.users";
         const FILE: &str = "basicAuth.usersFile";
-        const REALM: &str = "basicAuth.realm";
-        const FIELD: &str = "basicAuth.headerField";
         let mut users = Users::default();
         for (at, entry) in fields.list(USERS).iter().enumerate() {
             match users.add(entry) {
@@ -67,19 +65,8 @@ impl BasicAuth {
             let suggestion = format!("write {}=name:hash; {HTPASSWD}", fields.key(USERS));
             fields.reject("", "basicAuth lacks its users", suggestion);
         }
-        let realm = fields.some_text(REALM).unwrap_or_default();
-        if HeaderValue::from_bytes(realm.as_bytes()).is_err() {
-            let message = "the realm has a line break or another control character";
-            fields.reject(REALM, message, "write it on one line");
-        }
-        let header_field = fields.some_text(FIELD).unwrap_or_default();
-        if !header_field.is_empty() && HeaderName::try_from(&header_field).is_err() {
-            fields.reject(
-                FIELD,
-                format!("`{header_field}` cannot be the name of a header"),
-                "write letters, digits and dashes, such as X-User",
-            );
-        }
+        let realm = check_realm(fields, "basicAuth.realm");
+        let header_field = check_header_field(fields, "basicAuth.headerField");
         let remove_header = fields.boolean("basicAuth.removeHeader");
         Some(Self {
             users,
@@ -114,6 +101,11 @@ impl BasicAuth {
             users,
             ..self.clone()
         })
+    }
+
+    /// A file of users.
+    pub(super) fn example(&self) -> String {
+        "somebody:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=".to_owned()
     }
 
     pub(super) fn encode(&self) -> proto::BasicAuth {
@@ -170,6 +162,29 @@ impl Serialize for Users {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.keys().map(|name| format!("{name}:{REDACTED}")))
     }
+}
+
+/// Reads a realm; empty if there is none.
+pub(super) fn check_realm(fields: &mut Fields, option: &str) -> String {
+    let realm = fields.some_text(option).unwrap_or_default();
+    if HeaderValue::from_bytes(realm.as_bytes()).is_err() {
+        let message = "the realm has a line break or another control character";
+        fields.reject(option, message, "write it on one line");
+    }
+    realm
+}
+
+/// Reads the name of a header; empty if there is none.
+pub(super) fn check_header_field(fields: &mut Fields, option: &str) -> String {
+    let field = fields.some_text(option).unwrap_or_default();
+    if !field.is_empty() && HeaderName::try_from(&field).is_err() {
+        fields.reject(
+            option,
+            format!("`{field}` cannot be the name of a header"),
+            "write letters, digits and dashes, such as X-User",
+        );
+    }
+    field
 }
 
 fn is_usable(hash: &str) -> bool {

@@ -38,6 +38,8 @@ fn middlewares_are_read_and_shown_as_the_api_shows_them() {
         ("redirectregex.regex", r"^http://(\d+)", r#"{"redirectRegex":{"regex":"^http://(\\d+)","replacement":""}}"#, "redirectregex"),
         ("basicauth.users", "a:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=", r#"{"basicAuth":{"users":["a:[redacted]"]}}"#, "basicauth"),
         ("basicauth.usersfile", "/users", r#"{"basicAuth":{"usersFile":"/users"}}"#, "basicauth"),
+        ("digestauth.users", "a:traefik:a2688e031edb4be6a3797f3882655c05", r#"{"digestAuth":{"users":["a:traefik:[redacted]"]}}"#, "digestauth"),
+        ("digestauth.usersfile", "/users", r#"{"digestAuth":{"usersFile":"/users"}}"#, "digestauth"),
         ("contenttype", "true", r#"{"contentType":{}}"#, "contenttype"),
         ("contenttype.autodetect", "true", r#"{"contentType":{"autoDetect":true}}"#, "contenttype"),
         ("ipallowlist.sourcerange", "10.0.0.0/8, ::1", r#"{"ipAllowList":{"sourceRange":["10.0.0.0/8","::1"]}}"#, "ipallowlist"),
@@ -45,11 +47,21 @@ fn middlewares_are_read_and_shown_as_the_api_shows_them() {
         ("compress", "true", r#"{"compress":{"minResponseBodyBytes":1024,"encodings":["gzip","br","zstd"]}}"#, "compress"),
         ("compress.encodings", "zstd,br", r#"{"compress":{"minResponseBodyBytes":1024,"encodings":["zstd","br"]}}"#, "compress"),
         ("forwardauth.address", "http://a:81/v", r#"{"forwardAuth":{"address":"http://a:81/v"}}"#, "forwardauth"),
+        ("grpcweb.alloworigins", "*", r#"{"grpcWeb":{"allowOrigins":["*"]}}"#, "grpcweb"),
+        ("ratelimit.average", "100", r#"{"rateLimit":{"average":100,"period":"1s","burst":1}}"#, "ratelimit"),
+        ("inflightreq.amount", "10", r#"{"inFlightReq":{"amount":10}}"#, "inflightreq"),
+        ("errors.service", "pages", r#"{"errors":{"service":"pages"}}"#, "errors"),
+        ("buffering.maxrequestbodybytes", "10", r#"{"buffering":{"maxRequestBodyBytes":10}}"#, "buffering"),
+        ("circuitbreaker.expression", "NetworkErrorRatio() > 0.5", r#"{"circuitBreaker":{"expression":"NetworkErrorRatio() > 0.5","checkPeriod":"100ms","fallbackDuration":"10s","recoveryDuration":"10s","responseCode":503}}"#, "circuitbreaker"),
+        ("retry.attempts", "3", r#"{"retry":{"attempts":3}}"#, "retry"),
         ("chain.middlewares", "a,b@file", r#"{"chain":{"middlewares":["a","b@file"]}}"#, "chain"),
     ];
     for (option, value, json, type_name) in rows {
         let (labels, diagnostics) = read(&[(option, value)]);
-        assert_eq!(diagnostics, [], "{option}");
+        let errors = diagnostics
+            .iter()
+            .filter(|it| it.severity == Severity::Error);
+        assert_eq!(errors.count(), 0, "{option}");
         let middleware = &labels.middlewares["m"];
         assert_eq!(serde_json::to_string(middleware).unwrap(), json);
         assert_eq!(middleware.type_name(), type_name);
@@ -61,7 +73,11 @@ fn middlewares_are_read_and_shown_as_the_api_shows_them() {
 fn a_middleware_that_cannot_do_all_it_is_told_is_rejected() {
     #[rustfmt::skip]
     let rows = [
-        ("digestauth.users", "a:b:c", "digestAuth is not available yet", "take the middleware out"),
+        ("digestauth.users", "a:b:c", "hash that is not 32 hexadecimal digits", "htdigest"),
+        ("digestauth.users", "a:b", "user 1 of the list is not `name:realm:hash`", "htdigest"),
+        ("digestauth.users", "a:b:a2688e031edb4be6a3797f3882655c05", "no user is of the realm traefik", "htdigest"),
+        ("digestauth.realm", "a", "lacks its users", "m.digestAuth.users=name:realm:hash"),
+        ("digestauth.headerfield", "a b", "name of a header", "X-User"),
         ("basicauth.users", "a", "user 1 of the list is not `name:hash`", "htpasswd"),
         ("basicauth.users", "a:b:c", "more than one colon", "htpasswd"),
         ("basicauth.users", "a:{SHA}x,", "user 2 of the list", "htpasswd"),
@@ -88,7 +104,30 @@ fn a_middleware_that_cannot_do_all_it_is_told_is_rejected() {
         ("headers.permissionspolicy", "a\nb", "line break", ""),
         ("headers.allowedhosts", "a\nb", "line break", ""),
         ("headers.framedeny", "false", "sets no header", ""),
-        ("ratelimit.sourcecriterion.ipstrategy.depth", "1", "rateLimit is not", ""),
+        ("ratelimit.average", "-1", "less than none", "100"),
+        ("ratelimit.average", "many", "not a whole number", ""),
+        ("ratelimit.period", "-1s", "period is less than no time", "300ms"),
+        ("ratelimit.period", "soon", "not a duration", ""),
+        ("ratelimit.sourcecriterion.requestheadername", "X Key", "name of a header", "X-Api-Key"),
+        ("ratelimit.sourcecriterion.ipstrategy.ipv6subnet", "129", "no subnet of 129 bits", "64"),
+        ("ratelimit.sourcecriterion.requesthots", "true", "not an option", "requestHost"),
+        ("inflightreq.amount", "0", "with an amount of 0 no request passes", "m.inFlightReq.amount=10"),
+        ("inflightreq.sourcecriterion.requesthost", "true", "lacks its amount", "m.inFlightReq.amount=10"),
+        ("errors.status", "500-599", "lacks its service", "m.errors.service=error-pages"),
+        ("errors.status", "5xx", "`5xx` is neither a status", "500-599"),
+        ("errors.statusrewrites.5xx", "404", "`5xx` is neither a status", ""),
+        ("errors.statusrewrites.500", "99", "`99` is not the status of an answer", ""),
+        ("errors.query", "/a b", "not the path of a page", "{status}"),
+        ("errors.errorrequestheaders", "X A", "name of a header", ""),
+        ("circuitbreaker.checkperiod", "1s", "lacks its expression", "NetworkErrorRatio() > 0.5"),
+        ("circuitbreaker.expression", "NetworkErorRatio() > 1", "no function NetworkErorRatio", "NetworkErrorRatio?"),
+        ("circuitbreaker.fallbackduration", "-1s", "less than no time", ""),
+        ("circuitbreaker.responsecode", "100", "not the status of an answer", "503"),
+        ("buffering.retryexpression", "ResponseCode()", "a comparison was expected", "IsNetworkError()"),
+        ("buffering.maxrequestbodybytes", "1MB", "not a whole number", ""),
+        ("retry.initialinterval", "1s", "lacks its attempts", "m.retry.attempts=3"),
+        ("retry.attempts", "0", "with 0 attempts", "m.retry.attempts=3"),
+        ("retry.disableretryonnetworkerror", "true", "nothing is left to try again for", "m.retry.status=503"),
         ("basicauth.uesrs", "a:b", "not an option", "m.basicAuth.users?"),
         ("plugin.x.y.z", "a", "programs for Traefik", ""),
         ("addprefix.prefix", "", "lacks its prefix", "m.addPrefix.prefix=/api"),
@@ -144,6 +183,9 @@ fn a_doubtful_middleware_is_served_with_a_warning() {
         ("basicauth.users", "ada:secret", "nobody can log in"),
         ("contenttype.autodetect", "false", "does nothing"),
         ("encodedcharacters.allowencodedslash", "true", "refuse %2F before"),
+        ("ratelimit.average", "0", "nothing is limited"),
+        ("buffering.memrequestbodybytes", "1", "kept in memory"),
+        ("retry.attempts", "1", "nothing is tried again"),
     ];
     for (option, value, message) in rows {
         let (labels, diagnostics) = read(&[(option, value)]);
@@ -203,6 +245,75 @@ fn strategies_are_read_in_full_and_told_where_they_have_no_effect() {
 }
 
 #[test]
+fn sources_are_read_in_full_and_there_is_only_one() {
+    use fairway_proto::discovery::v1::middleware::Kind;
+    use fairway_proto::discovery::v1::source_criterion::Source;
+    const AMOUNT: (&str, &str) = ("inflightreq.amount", "5");
+    let of = |option: &str| format!("inflightreq.sourcecriterion.{option}");
+    #[rustfmt::skip]
+    let rows = [
+        (vec![], "", "host"),
+        (vec![("requesthost", "true")], r#","sourceCriterion":{"requestHost":true}"#, "host"),
+        (vec![("requesthost", "false")], "", "host"),
+        (vec![("ipstrategy", "true")], r#","sourceCriterion":{"ipStrategy":{}}"#, "address"),
+        (vec![("ipstrategy", "false")], "", "host"),
+        (vec![("ipstrategy.depth", "2")], r#","sourceCriterion":{"ipStrategy":{"depth":2}}"#, "address"),
+        (vec![("requestheadername", "X-Key")], r#","sourceCriterion":{"requestHeaderName":"X-Key"}"#, "header"),
+        (vec![("requestheadername", "X-Key"), ("requesthost", "false")], r#","sourceCriterion":{"requestHeaderName":"X-Key"}"#, "header"),
+    ];
+    for (options, json, source) in rows {
+        let options: Vec<_> = options.iter().map(|(it, value)| (of(it), *value)).collect();
+        let mut all = vec![AMOUNT];
+        all.extend(
+            options
+                .iter()
+                .map(|(option, value)| (option.as_str(), *value)),
+        );
+        let (labels, diagnostics) = read(&all);
+        assert_eq!(diagnostics, [], "{all:?}");
+        let middleware = &labels.middlewares["m"];
+        let expected = format!(r#"{{"inFlightReq":{{"amount":5{json}}}}}"#);
+        assert_eq!(serde_json::to_string(middleware).unwrap(), expected);
+        let Some(Kind::InFlightReq(limit)) = middleware.encode().unwrap().kind else {
+            panic!("no limit");
+        };
+        let found = match limit.source_criterion.unwrap().source.unwrap() {
+            Source::IpStrategy(_) => "address",
+            Source::RequestHeaderName(_) => "header",
+            Source::RequestHost(_) => "host",
+        };
+        assert_eq!(found, source, "{all:?}");
+    }
+    let both = [of("requesthost"), of("ipstrategy.depth")];
+    let (labels, diagnostics) = read(&[AMOUNT, (&both[0], "true"), (&both[1], "1")]);
+    assert!(labels.middlewares.is_empty());
+    let told = &diagnostics[0].message;
+    assert!(told.contains("not by ipStrategy and requestHost"), "{told}");
+}
+
+#[test]
+fn a_limit_takes_what_makes_no_sense_as_traefik_does_and_needs_no_store() {
+    let (labels, diagnostics) = read(&[
+        ("ratelimit.average", "6"),
+        ("ratelimit.period", "1m"),
+        ("ratelimit.burst", "-3"),
+        ("ratelimit.redis.endpoints", "cache:6379"),
+        ("ratelimit.redis.password", "secret"),
+    ]);
+    let json = serde_json::to_string(&labels.middlewares["m"]).unwrap();
+    let expected = r#"{"rateLimit":{"average":6,"period":"1m0s","burst":1}}"#;
+    assert_eq!(json, expected);
+    let told: Vec<_> = diagnostics.iter().map(|it| it.message.as_str()).collect();
+    assert_eq!(
+        told,
+        ["rateLimit.redis has no effect: the proxies share the budget without it"]
+    );
+    let (labels, _) = read(&[("ratelimit.average", "6"), ("ratelimit.period", "0")]);
+    let json = serde_json::to_string(&labels.middlewares["m"]).unwrap();
+    assert!(json.contains(r#""period":"1s""#), "{json}");
+}
+
+#[test]
 fn fixed_values_give_way_to_those_written_out() {
     use fairway_proto::discovery::v1::middleware::Kind;
     let (labels, _) = read(&[
@@ -217,4 +328,27 @@ fn fixed_values_give_way_to_those_written_out() {
     assert_eq!(security.frame_options, "DENY");
     assert_eq!(security.xss_protection, "0");
     assert_eq!(headers.cors, None);
+}
+
+#[test]
+fn the_parts_of_a_certificate_are_read_and_shown() {
+    let (labels, diagnostics) = read(&[
+        ("passtlsclientcert.pem", "true"),
+        ("passtlsclientcert.info.notafter", "true"),
+        ("passtlsclientcert.info.subject.commonname", "true"),
+        ("passtlsclientcert.info.issuer.domaincomponent", "true"),
+    ]);
+    let [told] = &diagnostics[..] else {
+        panic!("{diagnostics:?}")
+    };
+    assert_eq!(told.severity, Severity::Warning);
+    assert!(told.message.contains("no client has a certificate yet"));
+    let middleware = &labels.middlewares["m"];
+    assert_eq!(
+        serde_json::to_string(middleware).unwrap(),
+        r#"{"passTLSClientCert":{"pem":true,"info":{"notAfter":true,"subject":{"commonName":true},"issuer":{"domainComponent":true}}}}"#
+    );
+    let (_, diagnostics) = read(&[("passtlsclientcert.info.issuer.organizationalunit", "true")]);
+    let refused = |it: &Diagnostic| it.severity == Severity::Error;
+    assert!(diagnostics.iter().any(refused), "{diagnostics:?}");
 }

@@ -4,7 +4,7 @@ use super::ObjectId;
 
 /// One thing a user should know about what they wrote. A value, not an error:
 /// the rest of the configuration lives on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Diagnostic {
     /// How bad it is for the object.
     pub severity: Severity,
@@ -22,7 +22,7 @@ pub struct Diagnostic {
 }
 
 /// How bad a [`Diagnostic`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Served, but a label was ignored or something was chosen for the user.
     Warning,

@@ -6,6 +6,8 @@
 //! not exist. Nothing in here does work.
 
 mod diagnostic;
+mod health_check;
+mod load_balancer;
 mod router;
 mod service;
 
@@ -13,8 +15,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use health_check::{HealthCheck, HealthCheckMode, PassiveHealthCheck};
+pub use load_balancer::{LoadBalancer, Scheme, Server};
 pub use router::Router;
-pub use service::{Scheme, Server, Service};
+pub use service::{
+    Cookie, Failover, FailoverErrors, HighestRandomWeight, Mirror, Mirroring, SameSite, Service,
+    Strategy, Weighted, WeightedService,
+};
 
 pub use crate::middleware::Middleware;
 

@@ -1,5 +1,7 @@
 //! A router: which requests, through which middlewares, to which service.
 
+use crate::rule::RuleSyntax;
+
 /// A router as declared, with the provider's defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Router {
@@ -7,6 +9,8 @@ pub struct Router {
     pub rule: String,
     /// The rule came from the provider's default rule.
     pub rule_generated: bool,
+    /// How the rule is written.
+    pub rule_syntax: RuleSyntax,
     /// Entry points as named by the user; empty: the default ones.
     pub entry_points: Vec<String>,
     /// References to middlewares, outermost first; unqualified ones belong to

@@ -6,5 +6,6 @@
 
 mod backoff;
 pub mod docker;
+pub mod file;
 
 pub(crate) use backoff::Backoff;

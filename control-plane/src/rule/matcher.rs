@@ -7,8 +7,8 @@ use std::fmt;
 
 use fairway_proto::discovery::v1 as proto;
 
-use super::expression::{Expr, quote};
-use super::{Pattern, RuleError, table};
+use super::expression::{Call, Expr, quote};
+use super::{Pattern, RuleError};
 
 /// Deepest tree that is taken: messages inside each other once encoded. Readers
 /// of protocol buffers stop at 100, and a router is itself inside some.
@@ -142,9 +142,12 @@ impl fmt::Display for Matcher {
     }
 }
 
+/// What makes a matcher of a call.
+type Leaf = fn(&Call) -> Result<Matcher, RuleError>;
+
 /// Turns an expression into a matcher.
-pub(super) fn resolve(expr: Expr) -> Result<Matcher, RuleError> {
-    let matcher = tree(expr)?;
+pub(super) fn resolve(expr: Expr, leaf: Leaf) -> Result<Matcher, RuleError> {
+    let matcher = tree(expr, leaf)?;
     if messages(&matcher) > MAX_MESSAGES {
         return Err(RuleError::new(
             1,
@@ -155,13 +158,16 @@ pub(super) fn resolve(expr: Expr) -> Result<Matcher, RuleError> {
     Ok(matcher)
 }
 
-fn tree(expr: Expr) -> Result<Matcher, RuleError> {
-    let all = |parts: Vec<Expr>| parts.into_iter().map(tree).collect::<Result<_, _>>();
+fn tree(expr: Expr, leaf: Leaf) -> Result<Matcher, RuleError> {
+    let all = |parts: Vec<Expr>| {
+        let parts = parts.into_iter().map(|part| tree(part, leaf));
+        parts.collect::<Result<_, _>>()
+    };
     Ok(match expr {
         Expr::And(parts) => Matcher::And(all(parts)?),
         Expr::Or(parts) => Matcher::Or(all(parts)?),
-        Expr::Not(part) => Matcher::Not(Box::new(tree(*part)?)),
-        Expr::Call(call) => table::leaf(&call)?,
+        Expr::Not(part) => Matcher::Not(Box::new(tree(*part, leaf)?)),
+        Expr::Call(call) => leaf(&call)?,
     })
 }
 

@@ -1,4 +1,5 @@
-//! Traefik's rule language (v3): which requests a router takes.
+//! Traefik's rule language: which requests a router takes. Rules are in v3 syntax
+//! unless they say v2; both become the same tree.
 //!
 //! Text becomes an [`expression::Expr`], that becomes a [`Matcher`], and that is
 //! encoded for the proxies, which do the matching. Nothing here sees a request.
@@ -10,6 +11,7 @@ mod matcher;
 mod regexp;
 mod replacement;
 mod table;
+mod v2;
 mod warning;
 
 pub use matcher::Matcher;
@@ -43,11 +45,42 @@ impl RuleError {
     }
 }
 
-/// Reads a rule.
+/// How a rule is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleSyntax {
+    /// Traefik v3's: one value for each matcher, expressions on their own.
+    #[default]
+    V3,
+    /// Traefik v2's: several values, and templates with braces.
+    V2,
+}
+
+impl RuleSyntax {
+    /// What a router's `ruleSyntax` says. As with Traefik, what is not `v2` is v3.
+    #[must_use]
+    pub fn of(word: &str) -> Self {
+        if word == "v2" { Self::V2 } else { Self::V3 }
+    }
+}
+
+/// Reads a rule in v3 syntax.
 ///
 /// # Errors
 ///
 /// Anything Traefik v3 refuses, with the place and what would work.
 pub fn parse(text: &str) -> Result<Matcher, RuleError> {
-    matcher::resolve(expression::parse(text)?)
+    parse_as(RuleSyntax::V3, text)
+}
+
+/// Reads a rule.
+///
+/// # Errors
+///
+/// Anything Traefik v3 refuses in this syntax, with the place and what would work.
+pub fn parse_as(syntax: RuleSyntax, text: &str) -> Result<Matcher, RuleError> {
+    let leaf = match syntax {
+        RuleSyntax::V3 => table::leaf,
+        RuleSyntax::V2 => v2::leaf,
+    };
+    matcher::resolve(expression::parse(text)?, leaf)
 }

@@ -16,7 +16,7 @@ struct Kind {
 }
 
 /// What is wrong with an argument, and what would work.
-struct Fault(String, String);
+pub(super) struct Fault(pub(super) String, pub(super) String);
 
 const KINDS: [Kind; 11] = [
     Kind {
@@ -128,7 +128,7 @@ const FOREIGN: [(&str, &str); 10] = [
 /// The matcher that a call names.
 pub(super) fn leaf(call: &Call) -> Result<Matcher, RuleError> {
     let error = |Fault(message, suggestion)| RuleError::new(call.column, message, suggestion);
-    let Some(kind) = KINDS.iter().find(|kind| kind.answers_to(&call.name)) else {
+    let Some(kind) = KINDS.iter().find(|kind| is_spelling(kind.name, &call.name)) else {
         return Err(error(unknown(&call.name)));
     };
     let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
@@ -152,18 +152,6 @@ pub(super) fn leaf(call: &Call) -> Result<Matcher, RuleError> {
 }
 
 impl Kind {
-    /// The four spellings Traefik knows: `PathPrefix`, `pathprefix`, `PATHPREFIX`
-    /// and `Pathprefix`.
-    fn answers_to(&self, name: &str) -> bool {
-        let lower = self.name.to_ascii_lowercase();
-        let title = lower.get(..1).unwrap_or_default().to_ascii_uppercase()
-            + lower.get(1..).unwrap_or_default();
-        name == self.name
-            || name == lower
-            || name == self.name.to_ascii_uppercase()
-            || name == title
-    }
-
     fn wrong_count(&self, args: &[&str]) -> Fault {
         let (least, most) = (*self.arguments.start(), *self.arguments.end());
         let takes = match (least, most) {
@@ -186,6 +174,15 @@ impl Kind {
     }
 }
 
+/// The four spellings Traefik knows: `PathPrefix`, `pathprefix`, `PATHPREFIX` and
+/// `Pathprefix`.
+pub(super) fn is_spelling(matcher: &str, name: &str) -> bool {
+    let lower = matcher.to_ascii_lowercase();
+    let title = lower.get(..1).unwrap_or_default().to_ascii_uppercase()
+        + lower.get(1..).unwrap_or_default();
+    name == matcher || name == lower || name == matcher.to_ascii_uppercase() || name == title
+}
+
 fn unknown(name: &str) -> Fault {
     let message = format!("there is no matcher `{name}`");
     if let Some((_, hint)) = FOREIGN
@@ -205,11 +202,11 @@ fn unknown(name: &str) -> Fault {
     Fault(message, suggestion)
 }
 
-fn arg<'a>(args: &[&'a str], index: usize) -> &'a str {
+pub(super) fn arg<'a>(args: &[&'a str], index: usize) -> &'a str {
     args.get(index).copied().unwrap_or_default()
 }
 
-fn host(args: &[&str]) -> Result<Matcher, Fault> {
+pub(super) fn host(args: &[&str]) -> Result<Matcher, Fault> {
     let host = arg(args, 0);
     if !host.is_ascii() {
         return Err(Fault(
@@ -239,7 +236,7 @@ fn path_prefix(args: &[&str]) -> Result<Matcher, Fault> {
     Ok(Matcher::PathPrefix(absolute("PathPrefix", arg(args, 0))?))
 }
 
-fn absolute(matcher: &str, path: &str) -> Result<String, Fault> {
+pub(super) fn absolute(matcher: &str, path: &str) -> Result<String, Fault> {
     if path.starts_with('/') {
         return Ok(path.to_owned());
     }
@@ -249,7 +246,7 @@ fn absolute(matcher: &str, path: &str) -> Result<String, Fault> {
     ))
 }
 
-fn header(args: &[&str]) -> Result<Matcher, Fault> {
+pub(super) fn header(args: &[&str]) -> Result<Matcher, Fault> {
     let value = arg(args, 1).to_owned();
     Ok(Matcher::Header {
         name: header_name(arg(args, 0))?,
@@ -257,7 +254,7 @@ fn header(args: &[&str]) -> Result<Matcher, Fault> {
     })
 }
 
-fn header_regexp(args: &[&str]) -> Result<Matcher, Fault> {
+pub(super) fn header_regexp(args: &[&str]) -> Result<Matcher, Fault> {
     let name = header_name(arg(args, 0))?;
     Ok(Matcher::HeaderRegexp {
         name,
@@ -292,7 +289,7 @@ fn query_regexp(args: &[&str]) -> Result<Matcher, Fault> {
     }
 }
 
-fn client_ip(args: &[&str]) -> Result<Matcher, Fault> {
+pub(super) fn client_ip(args: &[&str]) -> Result<Matcher, Fault> {
     let text = arg(args, 0);
     let (address, length) = match text.split_once('/') {
         Some((address, length)) => (address, Some(length)),
@@ -324,7 +321,7 @@ fn client_ip(args: &[&str]) -> Result<Matcher, Fault> {
     ))
 }
 
-fn pattern(text: &str) -> Result<Pattern, Fault> {
+pub(super) fn pattern(text: &str) -> Result<Pattern, Fault> {
     Pattern::new(text).map_err(|error| {
         Fault(
             format!("the regular expression {text} cannot be used: {error}"),

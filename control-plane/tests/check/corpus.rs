@@ -12,7 +12,7 @@ use crate::files;
 
 /// How many services of the corpus are understood apart from TLS, TCP and UDP, at
 /// least. Raise it with each option that becomes available.
-const UNDERSTOOD_FLOOR: usize = 505;
+const UNDERSTOOD_FLOOR: usize = 551;
 
 fn corpus() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/corpus/projects.yml");
@@ -197,7 +197,7 @@ fn has_no_server(report: &Report, container: &str) -> bool {
         .services
         .values()
         .filter_map(|it| it.value.as_ref());
-    let mut servers = services.flat_map(|service| &service.servers);
+    let mut servers = services.flat_map(|service| service.servers());
     let told = report
         .findings
         .iter()

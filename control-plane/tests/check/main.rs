@@ -182,6 +182,14 @@ fn the_exit_status_tells_a_good_file_from_a_bad_one_and_from_a_bad_command() {
             "possible values: text, json",
         ),
         (&["diff", "--sever", "x", "x.yml"], "--server"),
+        (&["explain"], "<URL>"),
+        (&["explain", "ftp://a.test/"], "write http:// or https://"),
+        (
+            &["explain", "--server", "nobody", "http://a.test/"],
+            "\"nobody\" is not the URL of a control plane",
+        ),
+        (&["explian", "http://a.test/"], "did you mean explain?"),
+        (&["wait", "--contaner=web"], "did you mean --container?"),
     ] {
         let (status, _, err) = run(args);
         assert_eq!(status, Some(2), "{err}");

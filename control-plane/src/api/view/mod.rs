@@ -1,9 +1,13 @@
 //! Objects as the API writes them, the same in lists and in `/api/rawdata`.
 
+mod composition;
 mod diagnostic;
+mod health;
 mod middleware;
 mod router;
 mod service;
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
@@ -20,8 +24,8 @@ pub(super) struct StateView<'a> {
     pub(super) name: &'a str,
     pub(super) provider: &'a str,
     pub(super) status: &'static str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    error: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) error: Vec<Cow<'a, str>>,
     /// Those that declare it: what no other router tells.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     containers: &'a [String],
@@ -33,9 +37,17 @@ impl<'a> StateView<'a> {
             name,
             provider: &object.provider,
             status: object.outcome.status(),
-            error: &object.errors,
+            error: object.errors.iter().map(Cow::from).collect(),
             containers: &object.containers,
         }
+    }
+
+    /// It is served, and something is wrong with it now.
+    fn warn(&mut self, what: &'static str) {
+        if self.status == "enabled" {
+            self.status = "warning";
+        }
+        self.error.push(Cow::Borrowed(what));
     }
 }
 

@@ -1,21 +1,27 @@
 //! Assignments to a configuration: values checked, defaults filled in.
 
+mod entrypoint;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Parser as _;
 
+use super::error::subject;
 use super::flag::{self, Assignment};
+use super::source::Outside;
 use super::vocabulary::Effect;
 use super::{
-    API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LogFormat, LogLevel,
-    LogOptions, ServersTransport, StaticConfig, address,
+    API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LabelFiles, LogFormat,
+    LogLevel, LogOptions, ServersTransport, StaticConfig, address,
 };
 use crate::check::{CheckOptions, DiffOptions};
 use crate::explain::ExplainOptions;
 use crate::model::Diagnostic;
 use crate::provider::docker::{Constraint, DefaultRule, DockerOptions, Endpoint};
+use crate::provider::file::{FileOptions, FileSource};
+use crate::rule::RuleSyntax;
 
 /// Entry point that exists where none is configured.
 const DEFAULT_ENTRY_POINT: (&str, &str) = ("http", ":80");
@@ -27,7 +33,7 @@ const DOCKER_HOST: &str = "DOCKER_HOST";
 /// Reads a command line.
 pub(super) fn command(
     args: impl IntoIterator<Item = String>,
-    env: impl Fn(&str) -> Option<String>,
+    outside: &Outside<'_>,
 ) -> Result<Command, ConfigError> {
     let mut args = args.into_iter().peekable();
     if args.next_if(|word| word == "version").is_some() {
@@ -65,10 +71,14 @@ pub(super) fn command(
             _ => {}
         }
     }
-    let config = Box::new(Draft::read(assignments)?.finish(&env)?);
+    let chosen = outside.choose(assignments)?;
+    let env = |name: &str| outside.variable(name);
+    let mut config = Box::new(Draft::read(chosen.assignments)?.finish(&env)?);
+    config.warnings.extend(chosen.warnings);
     if !healthcheck {
         return match config.docker {
             Some(_) => Ok(Command::Run(config)),
+            None if config.file.is_some() => Ok(Command::Run(config)),
             None => Err(ConfigError::NoProvider),
         };
     }
@@ -120,6 +130,8 @@ pub(super) fn static_config(
 struct Draft {
     docker: Option<DockerOptions>,
     docker_off: bool,
+    file: Option<FileDraft>,
+    rule_syntax: RuleSyntax,
     endpoint: Option<String>,
     entry_points: BTreeMap<String, Entry>,
     api: Option<ApiOptions>,
@@ -127,7 +139,18 @@ struct Draft {
     log: LogOptions,
     grpc: SocketAddr,
     transport: ServersTransport,
+    label_files: Option<Vec<String>>,
+    not_append_x_forwarded_for: bool,
     warnings: Vec<Diagnostic>,
+}
+
+/// What the flags say of the file provider.
+#[derive(Default)]
+struct FileDraft {
+    off: bool,
+    filename: String,
+    directory: String,
+    once: bool,
 }
 
 /// An entry point, under the lower-case form of its name.
@@ -142,6 +165,8 @@ impl Draft {
         let mut draft = Self {
             docker: None,
             docker_off: false,
+            file: None,
+            rule_syntax: RuleSyntax::default(),
             endpoint: None,
             entry_points: BTreeMap::new(),
             api: None,
@@ -149,6 +174,8 @@ impl Draft {
             log: LogOptions::default(),
             grpc: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_GRPC_PORT),
             transport: ServersTransport::default(),
+            label_files: None,
+            not_append_x_forwarded_for: false,
             warnings: Vec::new(),
         };
         for assignment in assignments {
@@ -166,8 +193,10 @@ impl Draft {
         match it.flag.path {
             "api" => self.api = it.truth()?.then(ApiOptions::default),
             "api.insecure" => self.api.get_or_insert_default().insecure = it.truth()?,
+            "global.notAppendXForwardedFor" => self.not_append_x_forwarded_for = it.truth()?,
             "ping" => self.ping = it.truth()?,
             "log.level" => self.log.level = level(it)?,
+            "core.defaultRuleSyntax" => self.rule_syntax = self.syntax(it)?,
             "log.format" => self.log.format = format(it)?,
             "grpc.address" => {
                 let expected = "HOST:PORT or :PORT";
@@ -180,6 +209,7 @@ impl Draft {
                 self.transport.response_header_timeout = duration(it)?;
             }
             path if path.starts_with("providers.docker") => self.assign_docker(it)?,
+            path if path.starts_with("providers.file") => self.assign_file(it)?,
             path if path.starts_with("entryPoints.") => self.assign_entry_point(it)?,
             _ => {}
         }
@@ -187,6 +217,14 @@ impl Draft {
     }
 
     fn assign_docker(&mut self, it: &Assignment) -> Result<(), ConfigError> {
+        if it.flag.path == "providers.docker.labelFiles" {
+            if LabelFiles::below(it.items()).is_none() {
+                return Err(it.invalid("a list of absolute paths of directories"));
+            }
+            let known = self.label_files.get_or_insert_default();
+            known.extend(it.items());
+            return Ok(());
+        }
         let docker = self.docker.get_or_insert_default();
         let flag = || it.written.clone();
         match it.flag.path {
@@ -216,6 +254,18 @@ impl Draft {
         Ok(())
     }
 
+    fn assign_file(&mut self, it: &Assignment) -> Result<(), ConfigError> {
+        let file = self.file.get_or_insert_default();
+        match it.flag.path {
+            "providers.file" => file.off = !it.truth()?,
+            "providers.file.filename" => file.filename.clone_from(&it.value),
+            "providers.file.directory" => file.directory.clone_from(&it.value),
+            "providers.file.watch" => file.once = !it.truth()?,
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn assign_entry_point(&mut self, it: &Assignment) -> Result<(), ConfigError> {
         let entry = self.entry_point(it.name());
         match it.flag.path {
@@ -227,24 +277,26 @@ impl Draft {
                     entry.closed = Some("UDP is not available yet".to_owned());
                 }
             }
-            "entryPoints.*.asDefault" => entry.options.as_default = it.truth()?,
-            "entryPoints.*.forwardedHeaders.insecure" => {
-                entry.options.forwarded_headers.insecure = it.truth()?;
-            }
-            "entryPoints.*.forwardedHeaders.trustedIPs" => {
-                if let Some(bad) = it.items().find(|item| !address::is_network(item)) {
-                    let expected = format!("a list of addresses and networks: {bad:?} is neither");
-                    return Err(it.invalid(&expected));
-                }
-                entry
-                    .options
-                    .forwarded_headers
-                    .trusted_ips
-                    .extend(it.items());
-            }
-            _ => {}
+            _ => entrypoint::assign(&mut entry.options, it)?,
         }
         Ok(())
+    }
+
+    fn syntax(&mut self, it: &Assignment) -> Result<RuleSyntax, ConfigError> {
+        match it.value.as_str() {
+            "v3" => Ok(RuleSyntax::V3),
+            "v2" => {
+                self.warnings.push(Diagnostic::warning(
+                    format!(
+                        "{} is v2, the syntax of an earlier Traefik",
+                        subject(&it.written)
+                    ),
+                    "write rules in v3 syntax; until then a router can say ruleSyntax=v2",
+                ));
+                Ok(RuleSyntax::V2)
+            }
+            _ => Err(it.invalid("v3 or v2")),
+        }
     }
 
     fn entry_point(&mut self, name: &str) -> &mut Entry {
@@ -259,7 +311,7 @@ impl Draft {
 
     fn warn_not_yet(&mut self, it: &Assignment) {
         self.warnings.push(Diagnostic::warning(
-            format!("flag {} has no effect yet", it.written),
+            format!("{} has no effect yet", subject(&it.written)),
             "it may stay for when it does",
         ));
     }
@@ -280,7 +332,23 @@ impl Draft {
             self.docker = None;
         }
         self.find_endpoint(env)?;
+        let file = self.file.take().filter(|file| !file.off);
+        let file = file.map(|file| file.finish(self.rule_syntax)).transpose()?;
+        if let Some(docker) = &mut self.docker {
+            docker.rule_syntax = self.rule_syntax;
+        }
         self.add_default_entry_points();
+        for entry in self.entry_points.values_mut() {
+            let forwarded = &mut entry.options.forwarded_headers;
+            forwarded.not_append_x_forwarded_for |= self.not_append_x_forwarded_for;
+        }
+        let addresses = self.entry_points.iter();
+        let addresses = addresses
+            .map(|(name, it)| (name.clone(), it.options.address.clone()))
+            .collect();
+        let entries = self.entry_points.values_mut();
+        let entries = entries.map(|it| (it.name.as_str(), &mut it.options));
+        entrypoint::finish(entries, &addresses, &mut self.warnings);
         let mut entry_points = BTreeMap::new();
         let mut closed_entry_points = BTreeMap::new();
         for Entry {
@@ -308,6 +376,7 @@ impl Draft {
         check_addresses(&entry_points)?;
         Ok(StaticConfig {
             docker: self.docker,
+            file,
             entry_points,
             closed_entry_points,
             api: self.api,
@@ -315,6 +384,10 @@ impl Draft {
             log: self.log,
             grpc_address: self.grpc,
             servers_transport: self.transport,
+            label_files: self
+                .label_files
+                .and_then(LabelFiles::below)
+                .unwrap_or_default(),
             warnings: self.warnings,
         })
     }
@@ -356,6 +429,21 @@ impl Draft {
                 DEFAULT_API_ADDRESS.clone_into(address);
             }
         }
+    }
+}
+
+impl FileDraft {
+    fn finish(self, rule_syntax: RuleSyntax) -> Result<FileOptions, ConfigError> {
+        let source = match (self.directory.as_str(), self.filename.as_str()) {
+            ("", "") => return Err(ConfigError::NoFile),
+            ("", filename) => FileSource::File(filename.into()),
+            (directory, _) => FileSource::Directory(directory.into()),
+        };
+        Ok(FileOptions {
+            source,
+            watch: !self.once,
+            rule_syntax,
+        })
     }
 }
 

@@ -1,10 +1,20 @@
 //! Command lines in, configurations or errors out.
 
+use std::num::NonZeroU32;
+
 use super::*;
-use crate::config::{ForwardedHeaders, WaitTarget};
+use crate::config::{ForwardedHeaders, Http2, ProxyProtocol, WaitTarget};
 
 fn parse(line: &[&str]) -> Result<StaticConfig, ConfigError> {
     static_config(line.iter().map(|word| (*word).to_owned()), |_| None)
+}
+
+/// Neither variables nor files.
+fn nothing() -> Outside<'static> {
+    Outside {
+        variables: BTreeMap::new(),
+        read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    }
 }
 
 fn refused(line: &[&str]) -> String {
@@ -32,6 +42,9 @@ fn names_ignore_case_and_dashes_and_values_come_in_two_ways() {
         "--entrypoints.Web.Address=:8000/tcp",
         "--entryPoints.web.forwardedHeaders.trustedIPs=10.0.0.0/8, fd00::1",
         "--entryPoints.WEB.forwardedHeaders.trustedIPs=192.168.0.1",
+        "--entryPoints.web.proxyProtocol.trustedIPs=10.0.0.9",
+        "--entryPoints.web.proxyprotocol.trustedips=fd00::/8",
+        "--entryPoints.web.http2.maxConcurrentStreams=250",
         "--ping",
         "--log.level",
         "debug",
@@ -51,7 +64,17 @@ fn names_ignore_case_and_dashes_and_values_come_in_two_ways() {
                 trusted_ips: ["10.0.0.0/8", "fd00::1", "192.168.0.1"]
                     .map(str::to_owned)
                     .into(),
+                ..ForwardedHeaders::default()
             },
+            proxy_protocol: Some(ProxyProtocol {
+                insecure: false,
+                trusted_ips: ["10.0.0.9", "fd00::/8"].map(str::to_owned).into(),
+            }),
+            http2: Http2 {
+                max_concurrent_streams: NonZeroU32::new(250),
+                max_decoder_header_table_size: None,
+            },
+            ..EntryPointOptions::default()
         }
     );
     assert!(config.ping);
@@ -90,6 +113,18 @@ fn mistakes_are_named_with_what_would_work() {
             vec!["\"80\"", "[HOST]:PORT"],
         ),
         (
+            vec!["--entrypoints.web.proxyProtocol.trustedIPs=10.0.0.0/8,lb"],
+            vec!["\"lb\" is neither"],
+        ),
+        (
+            vec!["--entrypoints.web.http2.maxConcurrentStreams=0"],
+            vec!["\"0\"", "at least 1"],
+        ),
+        (
+            vec!["--entrypoints.web.http2.maxDecoderHeaderTableSize=9999999"],
+            vec!["\"9999999\"", "up to 1048576"],
+        ),
+        (
             vec!["--entrypoints.web.asdefault"],
             vec!["web has no address"],
         ),
@@ -118,7 +153,12 @@ fn mistakes_are_named_with_what_would_work() {
             vec!["--entrypoints.a.address=:80", "--entrypoints.b.address=:80"],
             vec!["a and b listen on the same address :80"],
         ),
-        (vec!["serve"], vec!["\"serve\"", "flags start with --"]),
+        (
+            vec!["serve"],
+            vec!["\"serve\"", "flags start with --, commands are check, diff"],
+        ),
+        (vec!["chek", "x.yml"], vec!["\"chek\"; did you mean check?"]),
+        (vec!["--api", "--", "x"], vec!["unknown flag --"]),
     ] {
         let error = refused(&line);
         for part in parts {
@@ -136,6 +176,13 @@ fn flags_of_traefik_without_effect_are_warnings() {
         "--certificatesresolvers.le.acme.email=a@b",
         "--certificatesresolvers.le.acme.tlschallenge",
         "--global.sendAnonymousUsage=false",
+        "--metrics",
+        "--ocsp",
+        "--providers.redis.endpoints=127.0.0.1:6379",
+        "--tcpServersTransport.dialTimeout=5s",
+        "--entrypoints.http.udp.timeout=3s",
+        "--entrypoints.http.observability.tracing=false",
+        "--entrypoints.http.address=:80",
     ])
     .unwrap();
     let messages: Vec<_> = config
@@ -150,6 +197,12 @@ fn flags_of_traefik_without_effect_are_warnings() {
             "flag --metrics.prometheus has no effect yet",
             "flag --certificatesresolvers.le.acme.email has no effect yet",
             "flag --certificatesresolvers.le.acme.tlschallenge has no effect yet",
+            "flag --metrics has no effect yet",
+            "flag --ocsp has no effect yet",
+            "flag --providers.redis.endpoints has no effect yet",
+            "flag --tcpServersTransport.dialTimeout has no effect yet",
+            "flag --entrypoints.http.udp.timeout has no effect yet",
+            "flag --entrypoints.http.observability.tracing has no effect yet",
         ]
     );
 }
@@ -198,7 +251,10 @@ fn docker_switched_off_is_off_whatever_else_is_said() {
 
 #[test]
 fn commands_are_told_apart() {
-    let command = |line: &[&str]| command(line.iter().map(|word| (*word).to_owned()), |_| None);
+    let command = |line: &[&str]| {
+        let line = line.iter().map(|word| (*word).to_owned());
+        super::command(line, &nothing())
+    };
     assert!(matches!(command(&["version"]), Ok(Command::Version)));
     assert!(matches!(command(&["--help"]), Ok(Command::Help)));
     let wait = command(&["wait", "--container", "web-1"]);
@@ -256,7 +312,7 @@ fn explain_has_arguments_of_its_own() {
             .iter()
             .chain(line)
             .map(|word| (*word).to_owned());
-        command(line, |_| None)
+        command(line, &nothing())
     };
     let Ok(Command::Explain(options)) = explain(&["-X", "POST", "--all", "http://a.test/"]) else {
         panic!("not taken");
@@ -272,4 +328,125 @@ fn explain_has_arguments_of_its_own() {
         "{error}"
     );
     assert!(explain(&["--all", "--node", "a", "http://a.test/"]).is_err());
+}
+
+#[test]
+fn the_default_syntax_of_rules_goes_to_every_provider() {
+    let line = |syntax| {
+        let flag = format!("--core.defaultRuleSyntax={syntax}");
+        let flags = ["--providers.docker", "--providers.file.directory=/d", &flag];
+        parse(&flags)
+    };
+    let config = line("v2").unwrap();
+    assert_eq!(config.docker.unwrap().rule_syntax, RuleSyntax::V2);
+    assert_eq!(config.file.unwrap().rule_syntax, RuleSyntax::V2);
+    assert_eq!(config.warnings.len(), 1);
+    let config = line("v3").unwrap();
+    assert_eq!(config.file.unwrap().rule_syntax, RuleSyntax::V3);
+    assert_eq!(config.warnings, []);
+    let error = line("v1").unwrap_err().to_string();
+    assert!(error.contains("is not v3 or v2"), "{error}");
+}
+
+#[test]
+fn entry_points_have_options() {
+    let config = parse(&[
+        "--entrypoints.web.address=:80",
+        "--entrypoints.Secure.address=127.0.0.1:8443",
+        "--entrypoints.web.http.redirections.entryPoint.to=secure",
+        "--entrypoints.web.http.redirections.entryPoint.permanent=false",
+        "--entrypoints.secure.http.middlewares=a@docker,b@file",
+        "--entrypoints.secure.http.encodedCharacters.allowEncodedSlash",
+        "--entrypoints.secure.http.sanitizePath=false",
+        "--entrypoints.secure.http.encodeQuerySemicolons=true",
+        "--entrypoints.secure.http.maxHeaderBytes=100000",
+        "--entrypoints.secure.http.underscoreHeadersStrategy=reject",
+        "--entrypoints.secure.forwardedHeaders.connection=X-A",
+        "--entrypoints.secure.transport.respondingTimeouts.readTimeout=0",
+        "--entrypoints.secure.transport.respondingTimeouts.idleTimeout=1m30s",
+        "--entrypoints.secure.transport.lifeCycle.graceTimeOut=0",
+        "--entrypoints.secure.transport.keepAliveMaxRequests=7",
+        "--entrypoints.secure.transport.keepAliveMaxTime=1h",
+    ])
+    .unwrap();
+    assert_eq!(config.warnings, []);
+    let redirection = config.entry_points["web"].http.redirection.as_ref();
+    let redirection = redirection.unwrap();
+    assert_eq!(redirection.port.as_deref(), Some("8443"));
+    assert_eq!(
+        (redirection.scheme.as_str(), redirection.permanent),
+        ("https", false)
+    );
+    let EntryPointOptions {
+        http, transport, ..
+    } = &config.entry_points["Secure"];
+    assert_eq!(http.middlewares, ["a@docker", "b@file"]);
+    assert!(http.encoded_characters.slash && !http.encoded_characters.back_slash);
+    assert!(!http.sanitize_path && http.encode_query_semicolons);
+    assert_eq!(http.max_header_bytes, Some(100_000));
+    assert_eq!(transport.read_timeout, Duration::ZERO);
+    assert_eq!(transport.idle_timeout, Duration::from_secs(90));
+    assert_eq!(transport.grace_timeout, Some(Duration::ZERO));
+    assert_eq!(transport.keep_alive_max_requests, 7);
+
+    for (option, part) in [
+        (
+            "http.redirections.entrypoint.scheme=ht tp",
+            "scheme of a URL",
+        ),
+        ("http.maxHeaderBytes=10", "8192 to 1048576"),
+        (
+            "http.underscoreHeadersStrategy=drop",
+            "keep, delete or reject",
+        ),
+        (
+            "forwardedHeaders.connection=a b",
+            "\"a b\" cannot be the name",
+        ),
+        (
+            "transport.respondingTimeouts.readTimeout=10ms",
+            "at least a second",
+        ),
+        ("transport.keepAliveMaxRequests=-1", "a number"),
+    ] {
+        let flag = format!("--entrypoints.web.{option}");
+        let error = refused(&["--entrypoints.web.address=:80", &flag]);
+        assert!(error.contains(part), "{option}: {error}");
+    }
+    let error = refused(&["--providers.docker.labelFiles=auth"]);
+    assert!(error.contains("absolute paths"), "{error}");
+}
+
+#[test]
+fn one_flag_keeps_every_entry_point_from_appending_the_client() {
+    let config = parse(&[
+        "--entrypoints.web.address=:80",
+        "--global.notAppendXForwardedFor=true",
+    ])
+    .unwrap();
+    let forwarded = &config.entry_points["web"].forwarded_headers;
+    assert!(forwarded.not_append_x_forwarded_for);
+}
+
+#[test]
+fn a_redirection_that_leads_nowhere_is_told() {
+    for (to, message) in [
+        (
+            "nowhere",
+            "entry point web redirects to nowhere, which is not there",
+        ),
+        (
+            ":http",
+            "entry point web redirects to :http, which is not there",
+        ),
+        (
+            "",
+            "the redirection of entry point web does not say where to",
+        ),
+    ] {
+        let flag = format!("--entrypoints.web.http.redirections.entrypoint.to={to}");
+        let config = parse(&["--entrypoints.web.address=:80", &flag]).unwrap();
+        assert_eq!(config.entry_points["web"].http.redirection, None);
+        assert_eq!(config.warnings[0].message, message);
+    }
 }

@@ -4,7 +4,8 @@
 //! that with the latest snapshot. At most one update is in flight; while it is,
 //! newer snapshots overwrite each other. Rejections never change the baseline,
 //! so nothing is sent twice in the hope of a better answer. Questions go between
-//! the updates and wait for none.
+//! the updates and wait for none; nor does the proxy's share in what all proxies
+//! together may let through, which is told when proxies come and go.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use fairway_proto::discovery::v1::client_message::Message;
 use fairway_proto::discovery::v1::server_message::Message as Said;
 use fairway_proto::discovery::v1::{
-    Ack, ClientMessage, Hello, Node, ServerMessage, Update, UpdateMode,
+    Ack, ClientMessage, HealthReport, Hello, Node, ServerMessage, Share, Update, UpdateMode,
 };
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
@@ -21,7 +22,7 @@ use tonic::Status;
 use tracing::{debug, info, warn};
 
 use super::SnapshotReceiver;
-use super::node::Nodes;
+use super::node::{Nodes, share_of};
 use super::question::{Asked, MAX_UNSENT, OpenQuestions};
 use crate::snapshot::{Delta, Snapshot};
 
@@ -31,6 +32,12 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// An update must be acknowledged after this long, or the stream is closed and
 /// the proxy starts again with a clean one.
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Of a proxy that has heard nothing else.
+const ALONE: Share = Share {
+    proxies: 1,
+    place: 0,
+};
 
 /// One stream, from its first message to its end.
 #[derive(Debug)]
@@ -102,11 +109,7 @@ impl Session {
         let end = self
             .converse(&identity, &hello.held_version, &mut messages, questions)
             .await;
-        self.nodes
-            .update(&identity.node.instance_id, stream, |status| {
-                status.disconnected_at = Some(Instant::now());
-                status.pending = None;
-            });
+        self.nodes.disconnect(&identity.node.instance_id, stream);
         match end {
             Ok(()) => info!(node = %identity.node.id, "proxy disconnected"),
             Err(status) => {
@@ -150,7 +153,12 @@ impl Session {
         let mut baseline = Baseline::default();
         let mut open = OpenQuestions::default();
         let mut held = Some(held_version);
+        let mut connected = self.nodes.connected();
+        // As every stream begins.
+        let mut told = ALONE;
         loop {
+            let share = share_of(&identity.node.instance_id, &connected.borrow_and_update());
+            self.tell_share(identity, share, &mut told);
             if baseline.in_flight.is_none() {
                 let latest = self.latest.borrow_and_update().clone();
                 match latest.and_then(|latest| baseline.next(latest, held.take())) {
@@ -171,10 +179,12 @@ impl Session {
                     }
                     Some(Ok(message)) => match message.message {
                         Some(Message::Explanation(explanation)) => open.answered(explanation),
+                        Some(Message::Health(report)) => self.note(identity, report),
                         message => self.take_in(identity, &mut baseline, message)?,
                     },
                 },
                 Some(asked) = questions.recv() => self.ask(&mut open, asked),
+                _ = connected.changed() => {}
                 changed = self.latest.changed() => {
                     // The sender is dropped only when the process is about to end.
                     if changed.is_err() { return Ok(()); }
@@ -222,12 +232,38 @@ impl Session {
             .map_err(|_| Status::cancelled("stream closed"))
     }
 
+    /// Tells the proxy its share if that is another one than it was `told`. If only the
+    /// room of an update is left, something is on its way and this is asked again.
+    fn tell_share(&self, identity: &Identity, share: Option<Share>, told: &mut Share) {
+        let Some(share) = share.filter(|share| share != told) else {
+            return;
+        };
+        let message = ServerMessage {
+            message: Some(Said::Share(share)),
+        };
+        if self.say.capacity() > 1 && self.say.try_send(Ok(message)).is_ok() {
+            debug!(
+                node = %identity.node.id, proxies = share.proxies, place = share.place,
+                "share sent"
+            );
+            *told = share;
+        }
+    }
+
     /// Asks, or lets the question fall if only the room of an update is left.
     fn ask(&self, open: &mut OpenQuestions, asked: Asked) {
         if self.say.capacity() > 1 {
             // Closed: noticed by the loop, and the asker when the session ends.
             let _ = self.say.try_send(Ok(open.ask(asked)));
         }
+    }
+
+    /// Keeps what the proxy says of servers, for people.
+    fn note(&self, identity: &Identity, report: HealthReport) {
+        self.nodes
+            .update(&identity.node.instance_id, identity.stream, |status| {
+                status.unhealthy.take(report);
+            });
     }
 
     fn take_in(
@@ -238,7 +274,7 @@ impl Session {
     ) -> Result<(), Status> {
         let Some(Message::Ack(ack)) = message else {
             return Err(Status::failed_precondition(
-                "after Hello only answers are expected",
+                "after Hello only answers and reports are expected",
             ));
         };
         let Some(acked) = baseline.acknowledge(ack.nonce) else {

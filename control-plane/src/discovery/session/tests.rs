@@ -76,15 +76,32 @@ impl Stage {
     async fn update(&mut self) -> Update {
         match self.heard().await {
             Said::Update(update) => update,
-            Said::Question(question) => panic!("no update: {question:?}"),
+            other => panic!("no update: {other:?}"),
         }
     }
 
     async fn question(&mut self) -> Question {
         match self.heard().await {
             Said::Question(question) => question,
-            Said::Update(update) => panic!("no question: {update:?}"),
+            other => panic!("no question: {other:?}"),
         }
+    }
+
+    async fn share(&mut self) -> (u32, u32) {
+        match self.heard().await {
+            Said::Share(share) => (share.place, share.proxies),
+            other => panic!("no share: {other:?}"),
+        }
+    }
+
+    /// Another proxy comes.
+    fn join(&self, instance: &str) -> u64 {
+        let node = Node {
+            id: instance.into(),
+            instance_id: instance.into(),
+            build: String::new(),
+        };
+        self.nodes.connect(node, String::new(), mpsc::channel(1).0)
     }
 
     async fn heard(&mut self) -> Said {
@@ -149,6 +166,26 @@ async fn nothing_is_sent_before_the_first_snapshot() {
     stage.nothing_is_sent().await;
     stage.publish(&[("a", 1)]);
     assert_eq!(stage.update().await.mode(), UpdateMode::Snapshot);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proxy_is_told_its_share_before_it_serves_and_whenever_proxies_come_and_go() {
+    let mut stage = Stage::start(Some(snapshot(&[("a", 1)])));
+    let before = stage.join("a");
+    stage.hello("").await;
+    assert_eq!(stage.share().await, (1, 2));
+    let update = stage.update().await;
+    // An update that is not acknowledged holds nothing up.
+    let after = stage.join("z");
+    assert_eq!(stage.share().await, (1, 3));
+    stage.ack(update.nonce).await;
+    stage.nodes.disconnect("a", before);
+    assert_eq!(stage.share().await, (0, 2));
+    // The same proxy again is no other one.
+    stage.join("z");
+    stage.nodes.disconnect("z", after);
+    stage.nothing_is_sent().await;
+    assert_eq!(update.version, snapshot(&[("a", 1)]).version());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,10 +5,12 @@
 //! To make an option available: change its row to [`served`] and read it in the
 //! decoder of its object. `docs/labels.md` is checked against these tables.
 
+mod file;
 mod middleware;
 mod router;
 mod service;
 
+use crate::compile::internal;
 use crate::model::ObjectKind;
 
 /// One option of an object.
@@ -67,8 +69,30 @@ impl Word {
     }
 }
 
-/// The options of one kind of object.
-pub(crate) fn words(kind: ObjectKind) -> &'static [Word] {
+/// Where options were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Labels of a container.
+    Label,
+    /// A file of the file provider.
+    File,
+}
+
+/// The options of one kind of object in one kind of source: those of labels, and
+/// what files have in their place.
+pub(crate) fn words(kind: ObjectKind, source: Source) -> impl Iterator<Item = &'static Word> {
+    let of_labels = words_of_labels(kind);
+    let of_files = match source {
+        Source::Label => &[],
+        Source::File => file::words(kind),
+    };
+    let replaced = move |word: &&Word| source == Source::File && file::replaces(kind, word.path);
+    of_files
+        .iter()
+        .chain(of_labels.iter().filter(move |word| !replaced(word)))
+}
+
+fn words_of_labels(kind: ObjectKind) -> &'static [Word] {
     match kind {
         ObjectKind::Router => router::WORDS,
         ObjectKind::Middleware => middleware::WORDS,
@@ -144,7 +168,7 @@ pub(crate) fn pending_option(kind: ObjectKind, path: &str, value: &str) -> Optio
             && is_below(&path, word.path)
     };
     let exact = |word: &&Word| word.path.eq_ignore_ascii_case(&path);
-    let known = words(kind);
+    let known = words_of_labels(kind);
     let word = match known.iter().find(exact) {
         Some(word) if word.state == State::Inherited => known
             .iter()
@@ -164,11 +188,8 @@ pub(crate) fn pending_option(kind: ObjectKind, path: &str, value: &str) -> Optio
 /// The option is served, but for this value, which Traefik honours.
 pub(crate) fn is_pending_value(kind: ObjectKind, option: &str, value: &str) -> bool {
     match (kind, option) {
-        // Traefik takes every other text for v3.
-        (ObjectKind::Router, "ruleSyntax") => value == "v2",
-        (ObjectKind::Router, "service") => value.ends_with("@internal"),
-        (ObjectKind::Service, "loadBalancer.strategy") => {
-            matches!(value, "p2c" | "hrw" | "leasttime")
+        (ObjectKind::Router, "service") => {
+            value.ends_with("@internal") && !internal::is_known(value)
         }
         (ObjectKind::Service, "loadBalancer.serversTransport") => {
             !matches!(value, "" | "default@internal")
@@ -216,7 +237,7 @@ mod tests {
     fn no_option_is_listed_twice() {
         for kind in KINDS {
             let mut seen = BTreeSet::new();
-            for word in words(kind) {
+            for word in words_of_labels(kind) {
                 assert!(seen.insert(word.path.to_lowercase()), "{}", word.path);
             }
         }
@@ -224,11 +245,11 @@ mod tests {
 
     #[test]
     fn an_option_that_inherits_is_below_one_that_does_not() {
-        for word in KINDS.into_iter().flat_map(words) {
+        for word in KINDS.into_iter().flat_map(words_of_labels) {
             if word.state != State::Inherited {
                 continue;
             }
-            let above = KINDS.into_iter().flat_map(words).any(|group| {
+            let above = KINDS.into_iter().flat_map(words_of_labels).any(|group| {
                 group.state != State::Inherited
                     && word.path.starts_with(&format!("{}.", group.path))
                     && matches!(group.form, Form::Group | Form::Switch)
@@ -245,39 +266,21 @@ mod tests {
             (Router, "TLS", "true", Some("tls")),
             (Router, "tls", "false", None),
             (Router, "tls.domains[0].main", "a.test", Some("tls")),
-            (Router, "ruleSyntax", "v2", Some("ruleSyntax")),
+            (Router, "ruleSyntax", "v2", None),
             (Router, "rulesyntax", "v3", None),
-            (Router, "service", "api@internal", Some("service")),
+            (Router, "service", "api@internal", None),
+            (Router, "service", "prometheus@internal", Some("service")),
             (Router, "rul", "Host(`a`)", None),
             (Router, "parentRefs", "a", None),
             (Service, "loadbalancer.server.port", "80", None),
-            (
-                Service,
-                "loadbalancer.sticky",
-                "true",
-                Some("loadBalancer.sticky"),
-            ),
-            (
-                Service,
-                "loadbalancer.sticky.cookie.name",
-                "a",
-                Some("loadBalancer.sticky"),
-            ),
-            (
-                Service,
-                "loadbalancer.strategy",
-                "hrw",
-                Some("loadBalancer.strategy"),
-            ),
+            (Service, "loadbalancer.sticky", "true", None),
+            (Service, "loadbalancer.sticky.cookie.name", "a", None),
+            (Service, "loadbalancer.healthcheck.path", "/", None),
+            (Service, "loadbalancer.strategy", "hrw", None),
             (Service, "loadbalancer.strategy", "best", None),
             (Service, "weighted.services", "a", None),
             (Middleware, "plugin.x.y", "1", Some("plugin")),
-            (
-                Middleware,
-                "buffering.retryExpression",
-                "x",
-                Some("buffering"),
-            ),
+            (Middleware, "buffering.retryExpression", "x", None),
             (Middleware, "headers.sslRedirect", "true", None),
             (Middleware, "headers.customRequestHeaders.A", "b", None),
         ];
@@ -303,7 +306,7 @@ mod tests {
     fn the_document_names_every_option() {
         for kind in KINDS {
             let chapter = chapter(kind);
-            for word in words(kind) {
+            for word in words_of_labels(kind) {
                 let quoted = format!("`{}`", word.path.to_lowercase());
                 let block = word.form == Form::Group && word.state == State::Served;
                 assert!(
@@ -323,12 +326,31 @@ mod tests {
                 .filter(|(cell, _)| !cell.contains('`'))
                 .map(|(cell, _)| cell.to_owned())
                 .collect();
-            let served: BTreeSet<_> = words(kind)
+            let served: BTreeSet<_> = words_of_labels(kind)
                 .iter()
                 .filter(|word| word.state == State::Served && word.form != Form::Group)
                 .map(|word| word.path.to_lowercase())
                 .collect();
             assert_eq!(tabulated, served, "{kind}");
         }
+    }
+
+    #[test]
+    fn the_document_on_files_tabulates_what_only_files_have() {
+        let document = include_str!("../../../../docs/files.md");
+        let (_, table) = document
+            .split_once("## Options that only files have")
+            .unwrap();
+        let table = table.split("\n## ").next().unwrap();
+        let told: BTreeSet<_> = table
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("| `")?.split_once("` |")?.0))
+            .collect();
+        let served: BTreeSet<_> = file::SERVICE
+            .iter()
+            .filter(|word| word.form != Form::Group)
+            .map(|word| word.path)
+            .collect();
+        assert_eq!(told, served);
     }
 }

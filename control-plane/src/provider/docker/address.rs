@@ -173,6 +173,10 @@ impl Search<'_, '_> {
         if let Some((name, network)) = container.networks.get_key_value(wanted) {
             return Some((name, network));
         }
+        // The provider's network is not meant for who shares the host's.
+        if container.network_mode == "host" && container.decoded.labels.network.is_none() {
+            return None;
+        }
         // Compose puts the project before the names of its networks, and people
         // forget that: the name they mean is known all the same.
         let project = container

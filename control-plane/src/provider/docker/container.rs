@@ -186,7 +186,7 @@ impl Network {
 
 /// Splits at every character that is neither letter nor number, and joins what
 /// is left with `-`.
-pub(super) fn normalize(text: &str) -> String {
+pub(crate) fn normalize(text: &str) -> String {
     let pieces: Vec<&str> = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|piece| !piece.is_empty())

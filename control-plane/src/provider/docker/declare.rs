@@ -8,7 +8,11 @@ use super::default_rule::Subject;
 use super::site::Site;
 use super::{Container, DockerOptions};
 use crate::label::{Labels, RouterLabels, ServiceLabels};
-use crate::model::{Diagnostic, Middleware, ObjectId, ObjectKind, Router, Server, Severity};
+use crate::model::{
+    Diagnostic, LoadBalancer, Middleware, ObjectId, ObjectKind, Router, Server, Severity,
+};
+use crate::rule::RuleSyntax;
+use crate::server_url::ServerUrl;
 
 /// What one container declares.
 #[derive(Debug)]
@@ -23,7 +27,8 @@ pub(super) struct Declaration<'a> {
 /// What a container brings to a service.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Offer {
-    pub(super) pass_host_header: bool,
+    /// Its options; servers come from all containers.
+    pub(super) load_balancer: LoadBalancer,
     /// Its server, or why it has none.
     pub(super) server: Result<Server, String>,
 }
@@ -153,6 +158,12 @@ impl Build<'_, '_> {
         Ok(Router {
             rule,
             rule_generated,
+            // A default rule is not the container's: it is always v3.
+            rule_syntax: match labels.rule_syntax {
+                _ if rule_generated => RuleSyntax::V3,
+                Some(syntax) => syntax,
+                None => self.options().rule_syntax,
+            },
             entry_points: labels.entry_points.clone(),
             middlewares: labels.middlewares.clone(),
             service,
@@ -225,13 +236,6 @@ impl Build<'_, '_> {
         if container.unfit().is_some() {
             return Err(None);
         }
-        let port_label = format!("traefik.http.services.{service}.loadbalancer.server.port");
-        let port = labels.port.as_deref();
-        let address = address::server(container, self.site, port, &port_label, self.diagnostics)
-            .map_err(Some)?;
-        if port.is_some() {
-            self.doubt_port(service, &port_label, labels);
-        }
         let weight = labels.weight.unwrap_or(1);
         let Some(weight) = u32::try_from(weight).ok().filter(|weight| *weight > 0) else {
             let label = format!("traefik.http.services.{service}.loadbalancer.server.weight");
@@ -245,13 +249,55 @@ impl Build<'_, '_> {
                 doubtful: false,
             }));
         };
+        let server = match &labels.url {
+            Some(url) => self.server_at(url, labels)?,
+            None => self.own_server(service, labels)?,
+        };
+        Ok(Server {
+            weight,
+            container: container.name.clone(),
+            ..server
+        })
+    }
+
+    /// The container's own address.
+    fn own_server(
+        &mut self,
+        service: &str,
+        labels: &ServiceLabels,
+    ) -> Result<Server, Option<Trouble>> {
+        let container = self.declaration.container;
+        let port_label = format!("traefik.http.services.{service}.loadbalancer.server.port");
+        let port = labels.port.as_deref();
+        let address = address::server(container, self.site, port, &port_label, self.diagnostics)
+            .map_err(Some)?;
+        if port.is_some() {
+            self.doubt_port(service, &port_label, labels);
+        }
         Ok(Server {
             id: format!("{}/{}/{address}", container.id, container.started),
             scheme: labels.scheme.unwrap_or_default(),
             address: address.to_string(),
-            weight,
-            container: container.name.clone(),
+            weight: 1,
+            container: String::new(),
+            written_url: None,
+            base_path: String::new(),
         })
+    }
+
+    /// Somewhere else, as the label says.
+    fn server_at(&self, url: &str, labels: &ServiceLabels) -> Result<Server, Option<Trouble>> {
+        let container = self.declaration.container;
+        let id = format!("{}/{}/{url}", container.id, container.started);
+        let parsed = ServerUrl::parse(url).map_err(|message| {
+            Some(Trouble {
+                message,
+                suggestion: "write a URL such as http://10.0.0.2:8080".to_owned(),
+                label: None,
+                doubtful: false,
+            })
+        })?;
+        Ok(parsed.server(url, labels.preserve_path, id))
     }
 
     /// Warns of a port that the image does not say it listens on. It is used all
@@ -297,7 +343,7 @@ impl Build<'_, '_> {
             None => container.unfit().unwrap_or_default(),
         });
         let offer = Offer {
-            pass_host_header: labels.pass_host_header,
+            load_balancer: labels.load_balancer.clone(),
             server,
         };
         self.declaration.services.insert(name, offer);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::Container;
 use super::declare::{Declaration, Offer};
-use crate::model::{Declared, Diagnostic, DynamicConfig, ObjectId, Server, Service};
+use crate::model::{Declared, Diagnostic, DynamicConfig, LoadBalancer, ObjectId, Server, Service};
 
 /// Reasons shown for a service without servers.
 const MOST_REASONS: usize = 3;
@@ -109,15 +109,15 @@ impl<'a> Group<'a, String, Offer> {
             .iter()
             .map(|(name, all)| (name.clone(), servers(all)))
             .collect();
-        let agree = |a: &Offer, b: &Offer| a.pass_host_header == b.pass_host_header;
+        let agree = |a: &Offer, b: &Offer| a.load_balancer == b.load_balancer;
         let settled = self.settle(ObjectId::service, agree, diagnostics);
         let service = |(name, first): (String, Declared<Offer>)| {
             let (servers, unavailable) = collected.remove(&name).unwrap_or_default();
-            let value = Service {
+            let value = Service::LoadBalancer(LoadBalancer {
                 servers,
-                pass_host_header: first.value.pass_host_header,
                 unavailable,
-            };
+                ..first.value.load_balancer
+            });
             let containers = first.containers;
             (name, Declared { value, containers })
         };
@@ -133,7 +133,9 @@ fn servers(all: &[(&Container, Offer)]) -> (Vec<Server>, Option<String>) {
         match &offer.server {
             Ok(server) => {
                 // One address is one server, and the container that started last has it.
-                servers.retain(|it| it.address != server.address);
+                servers.retain(|it| {
+                    (&it.address, &it.base_path) != (&server.address, &server.base_path)
+                });
                 servers.push(server.clone());
             }
             Err(reason) if !reasons.contains(&reason.as_str()) => reasons.push(reason),

@@ -26,10 +26,13 @@ mod watch;
 
 pub use assemble::{Surroundings, assemble};
 pub use constraint::{Constraint, ConstraintError};
+pub(crate) use container::normalize;
 pub use container::{Container, Health, Network, Port, PortType, State};
 pub use default_rule::{DefaultRule, DefaultRuleError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use watch::run;
+
+use crate::rule::RuleSyntax;
 
 /// Options of the provider, `--providers.docker.*`.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +45,8 @@ pub struct DockerOptions {
     pub network: String,
     /// Rule of routers without one.
     pub default_rule: DefaultRule,
+    /// How rules are written that do not say it.
+    pub rule_syntax: RuleSyntax,
     /// Follow changes; false: list once.
     pub watch: bool,
     /// Which containers take part; `None`: all.
@@ -61,6 +66,7 @@ impl Default for DockerOptions {
             exposed_by_default: true,
             network: String::new(),
             default_rule: DefaultRule::default(),
+            rule_syntax: RuleSyntax::default(),
             watch: true,
             constraint: None,
             use_bind_port_ip: false,

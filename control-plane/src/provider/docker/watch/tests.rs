@@ -142,7 +142,7 @@ impl Harness {
         let state = self.state().unwrap_or_default();
         let service = state.config.services.get(service);
         service.map_or(Vec::new(), |it| {
-            it.value.servers.iter().map(|it| it.url()).collect()
+            it.value.servers().iter().map(|it| it.url()).collect()
         })
     }
 
@@ -154,7 +154,7 @@ impl Harness {
                 .services
                 .get(service)?
                 .value
-                .servers
+                .servers()
                 .first()?
                 .id
                 .clone(),
@@ -290,11 +290,8 @@ async fn a_restarted_container_is_another_server() {
     harness.say(die("a"));
     sleep(Duration::from_millis(50)).await;
     let state = harness.state().unwrap();
-    let reason = state.config.services["a"].value.unavailable.clone();
-    assert_eq!(
-        reason.as_deref(),
-        Some("container a is not running (exited)")
-    );
+    let reason = state.config.services["a"].value.unavailable();
+    assert_eq!(reason, Some("container a is not running (exited)"));
     harness.change(|truth| {
         truth.set("a", "running");
         truth.started = 2;

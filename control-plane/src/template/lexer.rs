@@ -1,12 +1,13 @@
 //! A template's text as pieces: plain text, and the words between `{{` and `}}`.
 
-use super::DefaultRuleError;
+use super::TemplateError;
 
 /// Plain text or one action.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Piece {
     Text(String),
-    Action(Vec<Word>),
+    /// With the line it begins on.
+    Action(Vec<Word>, usize),
 }
 
 /// One word of an action.
@@ -24,7 +25,7 @@ pub(super) enum Word {
 }
 
 /// Cuts a template into pieces; `{{-` and `-}}` take the white space beside them.
-pub(super) fn scan(template: &str) -> Result<Vec<Piece>, DefaultRuleError> {
+pub(super) fn scan(template: &str) -> Result<Vec<Piece>, TemplateError> {
     let mut pieces = Vec::new();
     let mut rest = template;
     let mut trim_left = false;
@@ -34,9 +35,15 @@ pub(super) fn scan(template: &str) -> Result<Vec<Piece>, DefaultRuleError> {
             _ => (after, false),
         };
         push_text(&mut pieces, text, trim_left, trim_right);
-        let (words, after) = action(after)?;
+        let before = template.len() - after.len();
+        let line = 1 + template
+            .get(..before)
+            .unwrap_or_default()
+            .matches('\n')
+            .count();
+        let (words, after) = action(after).map_err(|error| error.at(line))?;
         if !words.is_empty() {
-            pieces.push(Piece::Action(words));
+            pieces.push(Piece::Action(words, line));
         }
         (rest, trim_left) = match after.strip_prefix('-') {
             Some(after) => (after.strip_prefix("}}").unwrap_or(after), true),
@@ -56,7 +63,7 @@ fn push_text(pieces: &mut Vec<Piece>, text: &str, trim_left: bool, trim_right: b
 }
 
 /// The words up to `}}` or `-}}`, and what is left from there.
-fn action(text: &str) -> Result<(Vec<Word>, &str), DefaultRuleError> {
+fn action(text: &str) -> Result<(Vec<Word>, &str), TemplateError> {
     let mut words = Vec::new();
     let mut rest = text;
     loop {
@@ -81,7 +88,7 @@ fn action(text: &str) -> Result<(Vec<Word>, &str), DefaultRuleError> {
     }
 }
 
-fn word(first: char, text: &str) -> Result<(Word, &str), DefaultRuleError> {
+fn word(first: char, text: &str) -> Result<(Word, &str), TemplateError> {
     let inner = text.get(first.len_utf8()..).unwrap_or_default();
     match first {
         '|' => Ok((Word::Pipe, inner)),
@@ -92,8 +99,8 @@ fn word(first: char, text: &str) -> Result<(Word, &str), DefaultRuleError> {
             .map(|(text, after)| (Word::Text(text.to_owned()), after))
             .ok_or_else(|| unclosed("`")),
         '"' => quoted(inner),
-        '$' => Err(DefaultRuleError(
-            "variables are not available in default rules".to_owned(),
+        '$' => Err(TemplateError::new(
+            "variables are not available in templates".to_owned(),
         )),
         '.' => {
             let (path, after) = take(text, |c| c.is_alphanumeric() || c == '_' || c == '.');
@@ -116,7 +123,7 @@ fn word(first: char, text: &str) -> Result<(Word, &str), DefaultRuleError> {
     }
 }
 
-fn quoted(text: &str) -> Result<(Word, &str), DefaultRuleError> {
+fn quoted(text: &str) -> Result<(Word, &str), TemplateError> {
     let mut value = String::new();
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
@@ -140,10 +147,10 @@ fn take(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(end)
 }
 
-fn unclosed(what: &str) -> DefaultRuleError {
-    DefaultRuleError(format!("{what} is not closed"))
+fn unclosed(what: &str) -> TemplateError {
+    TemplateError::new(format!("{what} is not closed"))
 }
 
-fn unexpected(what: &str) -> DefaultRuleError {
-    DefaultRuleError(format!("{what} is not understood between {{{{ and }}}}"))
+fn unexpected(what: &str) -> TemplateError {
+    TemplateError::new(format!("{what} is not understood between {{{{ and }}}}"))
 }

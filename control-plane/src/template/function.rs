@@ -1,12 +1,13 @@
 //! The functions templates may call: Go's own, and sprig's for strings.
 
-use super::super::container::normalize;
-use super::{DefaultRuleError, Value};
+use super::{TemplateError, Value};
+use crate::provider::docker::normalize;
 use crate::spelling;
 
 /// Name, least and most arguments.
 const FUNCTIONS: &[(&str, usize, usize)] = &[
     ("normalize", 1, 1),
+    ("env", 1, 1),
     ("index", 2, 2),
     ("printf", 1, 16),
     ("print", 1, 16),
@@ -52,35 +53,38 @@ const NOT_AVAILABLE: &[&str] = &[
     "block",
     "break",
     "continue",
-    "env",
     "regexReplaceAll",
+    "until",
+    "dict",
+    "list",
+    "readFile",
 ];
 
 /// Whether a function of this name exists.
-pub(super) fn known(name: &str) -> Result<(), DefaultRuleError> {
+pub(super) fn known(name: &str) -> Result<(), TemplateError> {
     if FUNCTIONS.iter().any(|(known, ..)| *known == name) {
         return Ok(());
     }
     if NOT_AVAILABLE.contains(&name) {
-        return Err(DefaultRuleError(format!(
-            "{name} is not available in default rules"
+        return Err(TemplateError::new(format!(
+            "{name} is not available in templates"
         )));
     }
     let nearest = spelling::nearest(name, FUNCTIONS.iter().map(|(known, ..)| *known));
-    Err(DefaultRuleError(match nearest {
+    Err(TemplateError::new(match nearest {
         Some(nearest) => format!("there is no function {name}; did you mean {nearest}?"),
         None => format!("there is no function {name}"),
     }))
 }
 
 /// Whether a function takes this many arguments.
-pub(super) fn check(name: &str, given: usize) -> Result<(), DefaultRuleError> {
+pub(super) fn check(name: &str, given: usize) -> Result<(), TemplateError> {
     match FUNCTIONS.iter().find(|(known, ..)| *known == name) {
         Some((_, least, most)) if (*least..=*most).contains(&given) => Ok(()),
-        Some((_, least, most)) if least == most => Err(DefaultRuleError(format!(
+        Some((_, least, most)) if least == most => Err(TemplateError::new(format!(
             "{name} takes {least} arguments, not {given}"
         ))),
-        Some((_, least, _)) => Err(DefaultRuleError(format!(
+        Some((_, least, _)) => Err(TemplateError::new(format!(
             "{name} takes at least {least} arguments, not {given}"
         ))),
         None => known(name),
@@ -88,7 +92,7 @@ pub(super) fn check(name: &str, given: usize) -> Result<(), DefaultRuleError> {
 }
 
 /// Calls a function.
-pub(super) fn call<'a>(name: &str, args: Vec<Value<'a>>) -> Result<Value<'a>, DefaultRuleError> {
+pub(super) fn call<'a>(name: &str, args: Vec<Value<'a>>) -> Result<Value<'a>, TemplateError> {
     let text = |value: &Value<'_>| value.to_string();
     Ok(match (name, args.as_slice()) {
         ("and", _) => pick(args, false),
@@ -121,7 +125,7 @@ pub(super) fn call<'a>(name: &str, args: Vec<Value<'a>>) -> Result<Value<'a>, De
             let item = usize::try_from(*at).ok().and_then(|at| items.get(at));
             Value::Text(
                 item.cloned()
-                    .ok_or_else(|| DefaultRuleError(format!("the list has no item {at}")))?,
+                    .ok_or_else(|| TemplateError::new(format!("the list has no item {at}")))?,
             )
         }
         ("hasKey", [Value::Labels(labels), Value::Text(key)]) => {
@@ -153,7 +157,7 @@ pub(super) fn call<'a>(name: &str, args: Vec<Value<'a>>) -> Result<Value<'a>, De
     })
 }
 
-fn of_one(name: &str, value: &Value<'_>) -> Result<String, DefaultRuleError> {
+fn of_one(name: &str, value: &Value<'_>) -> Result<String, TemplateError> {
     let text = value.to_string();
     Ok(match name {
         "normalize" => normalize(&text),
@@ -168,7 +172,7 @@ fn of_one(name: &str, value: &Value<'_>) -> Result<String, DefaultRuleError> {
     })
 }
 
-fn of_two<'a>(name: &str, option: &str, value: &str) -> Result<Value<'a>, DefaultRuleError> {
+fn of_two<'a>(name: &str, option: &str, value: &str) -> Result<Value<'a>, TemplateError> {
     let chars = |c: char| option.contains(c);
     Ok(match name {
         "trimAll" => Value::Text(value.trim_matches(chars).to_owned()),
@@ -177,7 +181,7 @@ fn of_two<'a>(name: &str, option: &str, value: &str) -> Result<Value<'a>, Defaul
         "contains" => Value::Bool(value.contains(option)),
         "hasPrefix" => Value::Bool(value.starts_with(option)),
         "hasSuffix" => Value::Bool(value.ends_with(option)),
-        _ => return Err(DefaultRuleError(format!("{name} does not take text"))),
+        _ => return Err(TemplateError::new(format!("{name} does not take text"))),
     })
 }
 
@@ -212,7 +216,7 @@ fn length<'a>(value: &Value<'a>) -> Value<'a> {
     Value::Number(i64::try_from(length).unwrap_or(i64::MAX))
 }
 
-fn printf(format: &str, values: &[Value<'_>]) -> Result<String, DefaultRuleError> {
+fn printf(format: &str, values: &[Value<'_>]) -> Result<String, TemplateError> {
     let mut out = String::new();
     let mut values = values.iter();
     let mut chars = format.chars();
@@ -228,12 +232,12 @@ fn printf(format: &str, values: &[Value<'_>]) -> Result<String, DefaultRuleError
         }
         let value = values
             .next()
-            .ok_or_else(|| DefaultRuleError("printf has more verbs than values".to_owned()))?;
+            .ok_or_else(|| TemplateError::new("printf has more verbs than values".to_owned()))?;
         match verb {
             Some('s' | 'v' | 'd') => out.push_str(&value.to_string()),
             Some('q') => out.push_str(&format!("{:?}", value.to_string())),
             _ => {
-                return Err(DefaultRuleError(
+                return Err(TemplateError::new(
                     "printf knows %s, %v, %d, %q and %%".to_owned(),
                 ));
             }
@@ -269,7 +273,7 @@ fn title(text: &str) -> String {
         .collect()
 }
 
-fn unfit(name: &str, args: &[Value<'_>]) -> DefaultRuleError {
+fn unfit(name: &str, args: &[Value<'_>]) -> TemplateError {
     let kinds: Vec<_> = args.iter().map(Value::kind).collect();
-    DefaultRuleError(format!("{name} does not take {}", kinds.join(", ")))
+    TemplateError::new(format!("{name} does not take {}", kinds.join(", ")))
 }

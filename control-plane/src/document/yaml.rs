@@ -1,156 +1,19 @@
-//! YAML text to a tree that remembers lines.
-//!
-//! Compose needs no types here: every scalar stays text. Depth and size are
-//! limited, so that neither a deep file nor one of aliases to aliases costs more
-//! than its reader is willing to pay.
+//! YAML text to a tree. Depth and size are limited, so that neither a deep file nor
+//! one of aliases to aliases costs more than its reader is willing to pay.
 
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
+use super::{DocumentError, Entry, Mark, Node, Place, Value};
+
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
 /// Most nodes, aliases counted with all they stand for.
-const MAX_NODES: usize = 50_000;
-
-/// Where something stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    /// Index of the file.
-    pub(crate) file: usize,
-    /// Line, from 1.
-    pub(crate) line: usize,
-}
-
-/// Why a text cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {}: {message}", .place.line)]
-pub(super) struct YamlError {
-    pub(super) place: Place,
-    /// What is wrong, without a full stop.
-    pub(super) message: String,
-    /// What would work, without a full stop.
-    pub(super) suggestion: &'static str,
-}
-
-/// A value and where it stands.
-#[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) place: Place,
-    pub(super) value: Value,
-    pub(super) mark: Mark,
-}
-
-/// What a file that is merged over others wants done with theirs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Mark {
-    /// Merge as usual.
-    #[default]
-    None,
-    /// `!reset`: there is nothing.
-    Reset,
-    /// `!override`: there is only this.
-    Override,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Value {
-    Null,
-    Scalar(String),
-    List(Vec<Node>),
-    Map(Vec<Entry>),
-}
-
-/// One key of a map with its value.
-#[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) place: Place,
-    pub(super) node: Node,
-    /// It came by `<<`: a key of the map itself replaces it.
-    pub(super) folded: bool,
-}
-
-impl Entry {
-    pub(super) fn new(key: &str, node: Node) -> Self {
-        Self {
-            key: key.to_owned(),
-            place: node.place,
-            node,
-            folded: false,
-        }
-    }
-}
-
-impl Node {
-    pub(super) fn new(place: Place, value: Value) -> Self {
-        Self {
-            place,
-            value,
-            mark: Mark::None,
-        }
-    }
-
-    /// The value of a key, if this is a map that has it.
-    pub(super) fn field(&self, key: &str) -> Option<&Self> {
-        self.entries()
-            .iter()
-            .find(|entry| entry.key == key)
-            .map(|entry| &entry.node)
-    }
-
-    /// The entries of a map; none if it is something else.
-    pub(super) fn entries(&self) -> &[Entry] {
-        match &self.value {
-            Value::Map(entries) => entries,
-            _ => &[],
-        }
-    }
-
-    /// The items of a list; none if it is something else.
-    pub(super) fn items(&self) -> &[Self] {
-        match &self.value {
-            Value::List(items) => items,
-            _ => &[],
-        }
-    }
-
-    /// The text of a scalar.
-    pub(super) fn text(&self) -> Option<&str> {
-        match &self.value {
-            Value::Scalar(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub(super) fn is_null(&self) -> bool {
-        matches!(self.value, Value::Null)
-    }
-
-    fn size(&self) -> usize {
-        let below: usize = match &self.value {
-            Value::Null | Value::Scalar(_) => 0,
-            Value::List(items) => items.iter().map(Self::size).sum(),
-            Value::Map(entries) => entries.iter().map(|entry| entry.node.size()).sum(),
-        };
-        below.saturating_add(1)
-    }
-
-    fn depth(&self) -> usize {
-        let below = match &self.value {
-            Value::Null | Value::Scalar(_) => 0,
-            Value::List(items) => items.iter().map(Self::depth).max().unwrap_or(0),
-            Value::Map(entries) => {
-                let each = entries.iter().map(|entry| entry.node.depth());
-                each.max().unwrap_or(0)
-            }
-        };
-        below.saturating_add(1)
-    }
-}
+const MAX_NODES: usize = 200_000;
 
 /// Reads the first document of a file; an empty one is an empty map.
-pub(super) fn read(file: usize, text: &str) -> Result<Node, YamlError> {
+pub(crate) fn read(file: usize, text: &str) -> Result<Node, DocumentError> {
     let mut loader = Loader {
         open: Vec::new(),
         anchors: HashMap::new(),
@@ -163,10 +26,11 @@ pub(super) fn read(file: usize, text: &str) -> Result<Node, YamlError> {
                 file,
                 line: error.marker().line(),
             };
-            YamlError {
+            DocumentError {
                 place,
+                column: Some(error.marker().col() + 1),
                 message: format!("the file is not YAML: {}", error.info()),
-                suggestion: "mend the file; docker compose config says the same",
+                suggestion: "mend the file",
             }
         })?;
         let place = Place {
@@ -201,7 +65,7 @@ struct Open {
 }
 
 impl Loader {
-    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), YamlError> {
+    fn take(&mut self, event: Event<'_>, place: Place) -> Result<(), DocumentError> {
         let mark = |tag: &Option<_>| tag.as_deref().map_or(Mark::None, mark);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -244,7 +108,7 @@ impl Loader {
         place: Place,
         anchor: usize,
         mark: Mark,
-    ) -> Result<(), YamlError> {
+    ) -> Result<(), DocumentError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(refuse(place, "the file is nested too deeply"));
         }
@@ -260,7 +124,7 @@ impl Loader {
 
     /// A node is complete: it becomes part of what is open. `size` is what it
     /// adds to what was counted.
-    fn close(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), YamlError> {
+    fn close(&mut self, node: Node, anchor: usize, size: usize) -> Result<(), DocumentError> {
         self.nodes = self.nodes.saturating_add(size);
         if self.nodes > MAX_NODES {
             return Err(refuse(node.place, "the file is too large"));
@@ -307,7 +171,7 @@ fn mark(tag: &saphyr_parser::Tag) -> Mark {
 }
 
 /// A key is a scalar; `1:` and `true:` are the texts they are written as.
-fn key(node: &Node) -> Result<String, YamlError> {
+fn key(node: &Node) -> Result<String, DocumentError> {
     match &node.value {
         Value::Scalar(text) => Ok(text.clone()),
         Value::Null => Ok("null".to_owned()),
@@ -331,17 +195,19 @@ fn fold(entries: &mut Vec<Entry>, from: &Node) {
     }
 }
 
-fn twice(key: &str, place: Place) -> YamlError {
-    YamlError {
+fn twice(key: &str, place: Place) -> DocumentError {
+    DocumentError {
         place,
+        column: None,
         message: format!("key {key} is there twice"),
-        suggestion: "remove one of them; Compose refuses the file",
+        suggestion: "remove one of them",
     }
 }
 
-fn refuse(place: Place, message: &str) -> YamlError {
-    YamlError {
+fn refuse(place: Place, message: &str) -> DocumentError {
+    DocumentError {
         place,
+        column: None,
         message: message.to_owned(),
         suggestion: "write it more simply",
     }

@@ -4,11 +4,11 @@ use std::iter::Peekable;
 use std::vec::IntoIter;
 
 use super::lexer::{Piece, Word};
-use super::{DefaultRuleError, Subject, Value, function};
+use super::{Environment, Subject, TemplateError, Value, function};
 
 /// A part of a template.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Text(String),
     Print(Expr),
     If {
@@ -20,7 +20,7 @@ pub(super) enum Node {
 
 /// What has a value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Expr {
+pub(crate) enum Expr {
     Text(String),
     Number(i64),
     Bool(bool),
@@ -39,7 +39,7 @@ enum Ending {
 const DEEPEST: usize = 32;
 
 /// Reads the pieces of a template.
-pub(super) fn parse(pieces: Vec<Piece>) -> Result<Vec<Node>, DefaultRuleError> {
+pub(super) fn parse(pieces: Vec<Piece>) -> Result<Vec<Node>, TemplateError> {
     let mut pieces = pieces.into_iter();
     match nodes(&mut pieces, 0)? {
         (nodes, Ending::Template) => Ok(nodes),
@@ -50,11 +50,11 @@ pub(super) fn parse(pieces: Vec<Piece>) -> Result<Vec<Node>, DefaultRuleError> {
 }
 
 /// Writes what the nodes give for a container.
-pub(super) fn render(
+pub(crate) fn render(
     nodes: &[Node],
-    subject: &Subject<'_>,
+    subject: Option<&Subject<'_>>,
     out: &mut String,
-) -> Result<(), DefaultRuleError> {
+) -> Result<(), TemplateError> {
     for node in nodes {
         match node {
             Node::Text(text) => out.push_str(text),
@@ -76,7 +76,7 @@ pub(super) fn render(
     Ok(())
 }
 
-fn evaluate<'a>(expr: &Expr, subject: &Subject<'a>) -> Result<Value<'a>, DefaultRuleError> {
+fn evaluate<'a>(expr: &Expr, subject: Option<&Subject<'a>>) -> Result<Value<'a>, TemplateError> {
     Ok(match expr {
         Expr::Text(text) => Value::Text(text.clone()),
         Expr::Number(number) => Value::Number(*number),
@@ -92,7 +92,11 @@ fn evaluate<'a>(expr: &Expr, subject: &Subject<'a>) -> Result<Value<'a>, Default
     })
 }
 
-fn field<'a>(path: &[String], subject: &Subject<'a>) -> Result<Value<'a>, DefaultRuleError> {
+fn field<'a>(path: &[String], subject: Option<&Subject<'a>>) -> Result<Value<'a>, TemplateError> {
+    let Some(subject) = subject else {
+        let path = path.join(".");
+        return Err(refuse(&format!("there is no .{path} in files")));
+    };
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["Name"] => Ok(Value::Text(subject.name.to_owned())),
@@ -112,10 +116,7 @@ fn field<'a>(path: &[String], subject: &Subject<'a>) -> Result<Value<'a>, Defaul
     }
 }
 
-fn nodes(
-    pieces: &mut IntoIter<Piece>,
-    depth: usize,
-) -> Result<(Vec<Node>, Ending), DefaultRuleError> {
+fn nodes(pieces: &mut IntoIter<Piece>, depth: usize) -> Result<(Vec<Node>, Ending), TemplateError> {
     let mut nodes = Vec::new();
     while let Some(piece) = pieces.next() {
         let words = match piece {
@@ -123,18 +124,21 @@ fn nodes(
                 nodes.push(Node::Text(text));
                 continue;
             }
-            Piece::Action(words) => words,
+            Piece::Action(words, line) => (words, line),
         };
+        let (words, line) = words;
         match words.first() {
             Some(Word::Name(name)) if name == "if" => {
                 let condition = words.into_iter().skip(1).collect();
-                nodes.push(branch(condition, pieces, depth)?);
+                nodes.push(branch(condition, pieces, depth).map_err(|error| error.at(line))?);
             }
             Some(Word::Name(name)) if name == "end" => return Ok((nodes, Ending::End)),
             Some(Word::Name(name)) if name == "else" => {
                 return Ok((nodes, Ending::Else(words.into_iter().skip(1).collect())));
             }
-            _ => nodes.push(Node::Print(expression(words)?)),
+            _ => nodes.push(Node::Print(
+                expression(words).map_err(|error| error.at(line))?,
+            )),
         }
     }
     Ok((nodes, Ending::Template))
@@ -144,7 +148,7 @@ fn branch(
     condition: Vec<Word>,
     pieces: &mut IntoIter<Piece>,
     depth: usize,
-) -> Result<Node, DefaultRuleError> {
+) -> Result<Node, TemplateError> {
     if depth >= DEEPEST {
         return Err(refuse("{{ if }} is nested too deeply"));
     }
@@ -176,7 +180,7 @@ fn branch(
 }
 
 /// A whole action: one pipeline and nothing after it.
-fn expression(words: Vec<Word>) -> Result<Expr, DefaultRuleError> {
+fn expression(words: Vec<Word>) -> Result<Expr, TemplateError> {
     let mut words = words.into_iter().peekable();
     let expr = pipeline(&mut words, 0)?;
     match words.next() {
@@ -186,7 +190,7 @@ fn expression(words: Vec<Word>) -> Result<Expr, DefaultRuleError> {
 }
 
 /// `a | f x | g`: each value becomes the last argument of the next call.
-fn pipeline(words: &mut Peekable<IntoIter<Word>>, depth: usize) -> Result<Expr, DefaultRuleError> {
+fn pipeline(words: &mut Peekable<IntoIter<Word>>, depth: usize) -> Result<Expr, TemplateError> {
     if depth >= DEEPEST {
         return Err(refuse("parentheses are nested too deeply"));
     }
@@ -201,7 +205,7 @@ fn command(
     words: &mut Peekable<IntoIter<Word>>,
     piped: Option<Expr>,
     depth: usize,
-) -> Result<Expr, DefaultRuleError> {
+) -> Result<Expr, TemplateError> {
     let first = words.next_if(|word| !matches!(word, Word::Pipe | Word::Close));
     let Some(first) = first else {
         return Err(refuse("a value is missing"));
@@ -226,7 +230,7 @@ fn operand(
     word: Word,
     words: &mut Peekable<IntoIter<Word>>,
     depth: usize,
-) -> Result<Expr, DefaultRuleError> {
+) -> Result<Expr, TemplateError> {
     Ok(match word {
         Word::Field(path) => Expr::Field(path),
         Word::Text(text) => Expr::Text(text),
@@ -250,6 +254,52 @@ fn operand(
     })
 }
 
-fn refuse(message: &str) -> DefaultRuleError {
-    DefaultRuleError(message.to_owned())
+/// Puts the values of the environment's variables in place of `env`.
+pub(super) fn fill_in(
+    nodes: &mut [Node],
+    environment: Option<Environment<'_>>,
+) -> Result<(), TemplateError> {
+    for node in nodes {
+        match node {
+            Node::Text(_) => {}
+            Node::Print(expr) => fill_in_expr(expr, environment)?,
+            Node::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                fill_in_expr(condition, environment)?;
+                fill_in(then, environment)?;
+                fill_in(otherwise, environment)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fill_in_expr(
+    expr: &mut Expr,
+    environment: Option<Environment<'_>>,
+) -> Result<(), TemplateError> {
+    let Expr::Call { name, args } = expr else {
+        return Ok(());
+    };
+    if name != "env" {
+        return args
+            .iter_mut()
+            .try_for_each(|arg| fill_in_expr(arg, environment));
+    }
+    let Some(environment) = environment else {
+        return Err(refuse("env is not available here"));
+    };
+    let [Expr::Text(variable)] = args.as_slice() else {
+        return Err(refuse("env takes the name of a variable in quotes"));
+    };
+    // As in Go, one that is not set is empty.
+    *expr = Expr::Text(environment(variable).unwrap_or_default());
+    Ok(())
+}
+
+fn refuse(message: &str) -> TemplateError {
+    TemplateError::new(message.to_owned())
 }

@@ -1,19 +1,13 @@
 //! `--providers.docker.defaultRule`: a template that makes the rule of a router
 //! that has none.
 //!
-//! The language is the part of Go's `text/template` that such rules use: fields,
-//! pipelines, `if`/`else if`/`else`, `index`, comparisons and the common string
-//! functions of sprig. What is outside it (`range`, variables, …) is refused when
-//! the template is read, at start, by name.
+//! The language is [`crate::template`]'s. What is outside it is refused when the
+//! template is read, at start, by name.
 
-mod function;
-mod lexer;
-mod parser;
-
-use std::collections::BTreeMap;
 use std::fmt;
 
-use parser::Node;
+pub(super) use crate::template::Subject;
+use crate::template::{self, Expr, Node};
 
 /// Traefik's default: the name is the host.
 const DEFAULT_RULE: &str = "Host(`{{ normalize .Name }}`)";
@@ -30,36 +24,13 @@ pub struct DefaultRule {
 #[error("{0}")]
 pub struct DefaultRuleError(String);
 
-/// What a template can see of a container.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Subject<'a> {
-    /// `.Name`
-    pub(super) name: &'a str,
-    /// `.ContainerName`
-    pub(super) container_name: &'a str,
-    /// `.Labels`
-    pub(super) labels: &'a BTreeMap<String, String>,
-}
-
-/// A value while a template runs.
-#[derive(Clone, Debug, PartialEq)]
-enum Value<'a> {
-    Text(String),
-    Number(i64),
-    Bool(bool),
-    List(Vec<String>),
-    Labels(&'a BTreeMap<String, String>),
-    /// A label that is absent, read as a field.
-    Nothing,
-}
-
 impl DefaultRule {
     /// Reads a template.
     ///
     /// # Errors
     /// The first thing in it that is not understood.
     pub fn parse(text: &str) -> Result<Self, DefaultRuleError> {
-        let nodes = parser::parse(lexer::scan(text)?)?;
+        let nodes = template::parse(text, None).map_err(|error| DefaultRuleError(error.message))?;
         Ok(Self {
             text: text.to_owned(),
             nodes,
@@ -74,7 +45,8 @@ impl DefaultRule {
     /// The rule of a container.
     pub(super) fn apply(&self, subject: &Subject<'_>) -> Result<String, DefaultRuleError> {
         let mut rule = String::new();
-        parser::render(&self.nodes, subject, &mut rule)?;
+        template::render(&self.nodes, Some(subject), &mut rule)
+            .map_err(|error| DefaultRuleError(error.message))?;
         if rule.trim().is_empty() {
             return Err(DefaultRuleError("it gives an empty rule".to_owned()));
         }
@@ -84,9 +56,9 @@ impl DefaultRule {
 
 impl Default for DefaultRule {
     fn default() -> Self {
-        let name = parser::Expr::Call {
+        let name = Expr::Call {
             name: "normalize".to_owned(),
-            args: vec![parser::Expr::Field(vec!["Name".to_owned()])],
+            args: vec![Expr::Field(vec!["Name".to_owned()])],
         };
         let nodes = vec![
             Node::Text("Host(`".to_owned()),
@@ -109,44 +81,6 @@ impl fmt::Debug for DefaultRule {
 impl PartialEq for DefaultRule {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
-    }
-}
-
-impl Value<'_> {
-    /// Go's notion of truth: neither empty, zero nor absent.
-    fn is_true(&self) -> bool {
-        match self {
-            Self::Text(text) => !text.is_empty(),
-            Self::Number(number) => *number != 0,
-            Self::Bool(truth) => *truth,
-            Self::List(items) => !items.is_empty(),
-            Self::Labels(labels) => !labels.is_empty(),
-            Self::Nothing => false,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-            Self::Number(_) => "a number",
-            Self::Bool(_) => "a truth value",
-            Self::List(_) => "a list",
-            Self::Labels(_) => "the labels",
-            Self::Nothing => "an absent label",
-        }
-    }
-}
-
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Bool(truth) => write!(f, "{truth}"),
-            Self::List(items) => write!(f, "[{}]", items.join(" ")),
-            Self::Labels(labels) => write!(f, "map{labels:?}"),
-            Self::Nothing => f.write_str("<no value>"),
-        }
     }
 }
 
