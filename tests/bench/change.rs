@@ -45,7 +45,7 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
 }
 
 /// Waits until every proxy answers `host` with a status that `is`.
-async fn until_all(world: &World, host: &str, is: fn(u16) -> bool) {
+pub(crate) async fn until_all(world: &World, host: &str, is: fn(u16) -> bool) {
     let mut asking = JoinSet::new();
     for proxy in 0..world.proxies() {
         let (address, host) = (world.http_of(proxy), host.to_owned());

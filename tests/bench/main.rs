@@ -1,5 +1,6 @@
 //! `make bench`: Fairway beside HAProxy and nginx, and the time from a Docker
-//! event to all proxies.
+//! event to all proxies. `make bench-slow`: thousands of slow clients. `bench scale`: what
+//! many containers and routers cost.
 //!
 //! Everything is on loopback and on this machine: the proxy under test alone on
 //! core 0, load and backends on core 1. Peers run in turn within each round, so
@@ -18,6 +19,8 @@ mod change;
 mod load;
 mod peer;
 mod process;
+mod scale;
+mod slow;
 
 use anyhow::Context as _;
 use peer::Peer;
@@ -32,21 +35,27 @@ const ROUNDS: usize = 5;
 const TARGET_CPU: f64 = 1.15;
 
 fn main() -> anyhow::Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("scale") => return scale::measure(),
+        Some("slow") => return runtime()?.block_on(slow::measure()),
+        _ => {}
+    }
     for tool in ["haproxy", "nginx", "wrk", "taskset"] {
         process::version(tool).with_context(|| {
             format!("{tool} is missing: apt-get install haproxy nginx wrk util-linux")
         })?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         for connections in CONNECTIONS {
             compare(connections).await?;
         }
         change::measure().await
     })
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    Ok(runtime.worker_threads(2).enable_all().build()?)
 }
 
 /// One table: every peer at this many connections.

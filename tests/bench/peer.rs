@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use fairway_control::StaticConfig;
+use fairway_tests::backend::Backend;
 use fairway_tests::fake_docker::{ContainerSpec, FakeDocker, Options};
 use fairway_tests::loopback::{Subnet, free_port};
 use fairway_tests::raw_client;
@@ -12,6 +13,7 @@ use fairway_tests::wait::wait_for;
 use super::process::{self, Process};
 
 pub(crate) const HOST: &str = "demo.res.ch";
+pub(crate) const SINK: &str = "sink.test";
 pub(crate) const PATH: &str = "/api/flats/";
 
 /// A proxy under test.
@@ -36,7 +38,7 @@ pub(crate) struct Ground {
     subnet: Subnet,
     http_port: u16,
     control: fairway_control::Running,
-    _docker: FakeDocker,
+    docker: FakeDocker,
     _processes: Vec<Process>,
 }
 
@@ -98,9 +100,26 @@ impl Ground {
             subnet,
             http_port,
             control,
-            _docker: docker,
+            docker,
             _processes: processes,
         })
+    }
+
+    /// A server in this process that reads whole bodies before it answers, at
+    /// [`SINK`].
+    pub(crate) async fn sink(&self) -> Backend {
+        let address = self.subnet.host(12);
+        let port = free_port();
+        self.docker.engine().run(
+            ContainerSpec::new("sink")
+                .network_with_address("bench_default", address)
+                .label("traefik.http.routers.sink.rule", &format!("Host(`{SINK}`)"))
+                .label(
+                    "traefik.http.services.sink.loadbalancer.server.port",
+                    &port.to_string(),
+                ),
+        );
+        Backend::start("sink", SocketAddr::from((address, port))).await
     }
 
     /// Starts a peer on core 0 and waits until it serves.

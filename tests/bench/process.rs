@@ -34,6 +34,16 @@ impl Process {
         }
         Ok(sum)
     }
+
+    /// Memory in use, in KiB.
+    pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
+        let path = format!("/proc/{}/status", self.0.id());
+        let status =
+            std::fs::read_to_string(&path).with_context(|| format!("{path}: it has ended"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("no VmRSS")?.parse()?)
+    }
 }
 
 impl Drop for Process {

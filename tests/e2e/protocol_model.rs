@@ -63,6 +63,7 @@ impl Publisher {
             resource::Spec::Router(_) => wire::ResourceKind::Router,
             resource::Spec::Middleware(_) => wire::ResourceKind::Middleware,
             resource::Spec::Service(_) => wire::ResourceKind::Service,
+            resource::Spec::ServersTransport(_) => wire::ResourceKind::ServersTransport,
         };
         let id = wire::ResourceId {
             kind: kind.into(),
@@ -144,6 +145,7 @@ fn service(servers: &[SocketAddr], count: usize) -> resource::Spec {
         address: address.to_string(),
         weight: 1,
         container: address.to_string(),
+        ..Default::default()
     });
     resource::Spec::Service(wire::Service {
         servers: servers.collect(),

@@ -12,6 +12,8 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 struct Fixture {
     case: String,
+    #[serde(default)]
+    syntax: String,
     rule: String,
     refused: Option<String>,
     #[serde(default)]
@@ -71,6 +73,10 @@ async fn every_rule_matches_what_its_fixture_says_and_nothing_else() {
         // The second router tells when the proxy serves the first.
         let sign = format!("{name}.sign.test");
         let spec = routed(&name, &name, &fixture.rule)
+            .label(
+                &format!("traefik.http.routers.{name}.ruleSyntax"),
+                &fixture.syntax,
+            )
             .label("traefik.http.routers.sign.rule", &format!("Host(`{sign}`)"))
             .label("traefik.http.routers.sign.priority", "1000000");
         world.run(spec).await;

@@ -18,5 +18,6 @@ pub mod fault_proxy;
 pub mod loopback;
 pub mod probe;
 pub mod raw_client;
+pub mod swarm;
 pub mod wait;
 pub mod world;

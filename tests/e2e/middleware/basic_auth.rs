@@ -1,7 +1,8 @@
 //! `basicAuth`.
 
+use fairway_proto::inspection::v1::Diagnostic;
 use fairway_tests::raw_client::RawClient;
-use fairway_tests::world::World;
+use fairway_tests::world::{Setting, World};
 
 use super::{ask, serve};
 
@@ -65,8 +66,13 @@ async fn only_users_with_their_password_pass() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn users_come_from_a_file_too_and_nobody_is_shown_a_hash() {
-    let world = World::start().await;
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let allowed = format!(
+        "--providers.docker.labelfiles={}",
+        directory.path().display()
+    );
+    let world = Setting::new().flag(&allowed).start().await;
+    let file = tempfile::NamedTempFile::new_in(&directory).unwrap();
     // Bob is in both: the label counts.
     let lines = format!("# people\n\n{ADA}\nbob:{{SHA}}AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
     std::fs::write(file.path(), lines).unwrap();
@@ -78,14 +84,25 @@ async fn users_come_from_a_file_too_and_nobody_is_shown_a_hash() {
     }
     assert_eq!(ask(&world, "filed", "GET /", LOGIN_CY).await.status(), 401);
 
-    serve(&world, "gone", &[("basicauth.usersfile", "/no/such/users")]).await;
-    assert_eq!(ask(&world, "gone", "GET /", LOGIN_ADA).await.status(), 404);
-    let told = world
-        .wait_diagnostic("a file that is not there", |it| {
-            it.message.contains("/no/such/users")
-        })
-        .await;
-    assert_eq!(told.container, "gone");
+    // One that is not there, and one that no label may name.
+    let gone = directory.path().join("nobody");
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(elsewhere.path(), ADA).unwrap();
+    for (name, path, problem) in [
+        ("gone", gone.as_path(), "No such file"),
+        (
+            "elsewhere",
+            elsewhere.path(),
+            "labels may only name files below",
+        ),
+    ] {
+        let path = path.to_str().unwrap();
+        serve(&world, name, &[("basicauth.usersfile", path)]).await;
+        assert_eq!(ask(&world, name, "GET /", LOGIN_ADA).await.status(), 404);
+        let told = |it: &Diagnostic| it.message.contains(path) && it.message.contains(problem);
+        let told = world.wait_diagnostic(problem, told).await;
+        assert_eq!(told.container, name);
+    }
 
     let config = format!("{:?}", world.config().await);
     let mut client = RawClient::connect(world.api_address()).await.unwrap();

@@ -1,9 +1,14 @@
 //! Middlewares, option by option, from the label to the bytes on the wire.
 
+mod around;
 mod basic_auth;
 mod compress;
+mod digest_auth;
 mod forward_auth;
+mod grpc_web;
 mod headers;
+mod in_flight_req;
+mod rate_limit;
 
 use std::net::SocketAddr;
 

@@ -15,7 +15,7 @@ async fn a_client_of_traefik_reads_everything() {
         errors,
     };
     assert_eq!(overview.http.routers, counts(5, 1, 1));
-    assert_eq!(overview.http.services, counts(5, 0, 0));
+    assert_eq!(overview.http.services, counts(6, 0, 0));
     assert_eq!(overview.http.middlewares, counts(2, 0, 0));
     let Protocol {
         routers,

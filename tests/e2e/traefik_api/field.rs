@@ -47,7 +47,22 @@ async fn every_field_is_as_documented() {
     });
     let entry_point = json!({
         "name": "http", "address": format!(":{}", world.http_port()),
-        "forwardedHeaders": {}, "http": {},
+        "forwardedHeaders": {},
+        "http": {
+            "encodedCharacters": {
+                "allowEncodedSlash": false, "allowEncodedBackSlash": false,
+                "allowEncodedNullCharacter": false, "allowEncodedSemicolon": true,
+                "allowEncodedPercent": true, "allowEncodedQuestionMark": true,
+                "allowEncodedHash": true,
+            },
+            "sanitizePath": true, "underscoreHeadersStrategy": "delete",
+        },
+        "transport": {
+            "keepAliveMaxRequests": 0, "keepAliveMaxTime": "0s", "lifeCycle": {},
+            "respondingTimeouts": {
+                "idleTimeout": "0s", "readTimeout": "0s", "writeTimeout": "0s",
+            },
+        },
     });
     let raw: Value = read(&world, "/api/rawdata").await;
     for (path, group, expected) in [

@@ -44,7 +44,7 @@ async fn lists_are_searched_filtered_sorted_and_cut() {
             "1",
         ),
         (
-            "/api/http/services?sortBy=servers&direction=desc&per_page=1&page=5".to_owned(),
+            "/api/http/services?sortBy=servers&direction=desc&per_page=1&page=6".to_owned(),
             vec!["api@internal"],
             "1",
         ),

@@ -92,7 +92,7 @@ async fn world() -> World {
     wait_for("three services with a server each", || async {
         let (unwell, _) = page(&world, "/api/http/services?status=warning").await;
         let (all, _) = page(&world, "/api/http/services").await;
-        (unwell.is_empty() && all.len() == 5).then_some(())
+        (unwell.is_empty() && all.len() == 6).then_some(())
     })
     .await;
     world.settle().await;

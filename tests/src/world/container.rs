@@ -87,6 +87,14 @@ impl World {
         self.engine().kill(name);
     }
 
+    /// The process inside ends, and the container stays.
+    pub async fn end_process(&self, name: &str) {
+        let backend = self.backends().remove(name);
+        if let Some(backend) = backend {
+            backend.kill().await;
+        }
+    }
+
     /// `docker start` of a stopped container.
     pub async fn start_container(&self, name: &str) {
         self.engine().start(name);

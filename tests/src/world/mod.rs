@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 
+use fairway_proxy::{Drain, Timeouts};
+
 use crate::backend::Backend;
 use crate::fake_docker::{Engine, FakeDocker, Generation, Options};
 use crate::fault_proxy::FaultProxy;
@@ -33,6 +35,8 @@ pub struct World {
     grpc_address: SocketAddr,
     api_port: u16,
     flags: Vec<String>,
+    timeouts: Timeouts,
+    drain: Drain,
     control_plane: Option<fairway_control::Running>,
     /// Between the proxies and the control plane.
     line: FaultProxy,
@@ -47,6 +51,8 @@ pub struct Setting {
     proxies: usize,
     tcp: bool,
     flags: Vec<String>,
+    timeouts: Timeouts,
+    drain: Drain,
 }
 
 impl Setting {
@@ -57,6 +63,8 @@ impl Setting {
             proxies: 1,
             tcp: false,
             flags: Vec::new(),
+            timeouts: Timeouts::default(),
+            drain: Drain::default(),
         }
     }
 
@@ -88,6 +96,20 @@ impl Setting {
         self
     }
 
+    /// When the proxies give up on slow clients.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// How the proxies stop.
+    #[must_use]
+    pub fn drain(mut self, drain: Drain) -> Self {
+        self.drain = drain;
+        self
+    }
+
     /// Starts it and waits until every proxy is ready.
     pub async fn start(self) -> World {
         let options = Options {
@@ -106,6 +128,8 @@ impl Setting {
             grpc_address,
             api_port: free_port(),
             flags: self.flags,
+            timeouts: self.timeouts,
+            drain: self.drain,
             control_plane: None,
             line: FaultProxy::start(grpc_address).await,
             proxies: Vec::new(),

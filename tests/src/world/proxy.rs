@@ -35,6 +35,8 @@ impl World {
             control_planes: vec![format!("http://{}", self.line.address())],
             bind_address: Some(bind_address),
             workers: 1,
+            timeouts: self.timeouts,
+            drain: self.drain,
             ..fairway_proxy::Config::default()
         };
         let running = fairway_proxy::start(config).expect("a proxy");
