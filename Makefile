@@ -6,7 +6,7 @@ API_PORT := $(or $(FAIRWAY_API_PORT),8081)
 GRPC_PORT := $(or $(FAIRWAY_GRPC_PORT),9090)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nextest grpc-clients images up down test test-docker bench fuzz fmt lint
+.PHONY: help setup nextest grpc-clients images up down test test-docker bench bench-slow fuzz fmt lint
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,9 +35,9 @@ nextest:
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 
 grpc-clients: target/grpc-clients/installed
-target/grpc-clients/installed: tests/grpc/requirements.txt
+target/grpc-clients/installed: tests/grpc/requirements.txt tests/attack/requirements.txt
 	python3 -m venv target/grpc-clients
-	target/grpc-clients/bin/pip install --quiet -r $<
+	target/grpc-clients/bin/pip install --quiet $(addprefix -r ,$^)
 	@touch $@
 
 # Images of their own, built quickly: the tests are about behaviour.
@@ -46,7 +46,7 @@ test test-docker: export FAIRWAY_LTO := off
 test test-docker: export FAIRWAY_CODEGEN_UNITS := 16
 
 test: images nextest grpc-clients ## Run every test, those on the real Docker Engine too
-	cargo nextest run --workspace --locked
+	cargo nextest run --workspace --locked --no-fail-fast
 	cargo test --doc --workspace --locked
 
 test-docker: images nextest ## Run only the tests on the real Docker Engine
@@ -60,13 +60,17 @@ bench: ## Compare the proxy with HAProxy and nginx on loopback
 		{ apt-get install -y --no-install-recommends haproxy nginx-light wrk util-linux; exit; }; done
 	cargo run --release --locked -p fairway-tests --bin bench
 
+bench-slow: ## Hold thousands of slow, silent and idle connections against the proxy
+	cargo build --release --locked -p fairway-proxy -p fairway-tests --bins
+	target/release/bench slow
+
 # A stable compiler takes the fuzzer's instrumentation if it is told to; sanitizers need
 # another one, and find little in code without `unsafe`.
 FUZZ_SECONDS := 60
-FUZZ_TARGETS := check label rule
+FUZZ_TARGETS := check label path proxy_header request rule
 
 fuzz: export RUSTC_BOOTSTRAP := 1
-fuzz: ## Feed the readers of files, labels and rules with anything, a minute each
+fuzz: ## Feed the readers of files, labels, rules and requests with anything, a minute each
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
 	@set -e; for target in $(FUZZ_TARGETS); do \
 		mkdir -p target/fuzz/corpus/$$target; \
