@@ -15,6 +15,15 @@ pub(super) enum Piece {
 pub(super) enum Word {
     /// `.Labels.x`; a lone dot has no names.
     Field(Vec<String>),
+    /// `$item.x`; a lone dollar has no name.
+    Variable(String, Vec<String>),
+    /// `.x` of what stands in the parentheses before it.
+    Access(Vec<String>),
+    /// `:=`
+    Declare,
+    /// `=`
+    Assign,
+    Comma,
     /// `if`, `upper`, `true`
     Name(String),
     Text(String),
@@ -83,8 +92,14 @@ fn action(text: &str) -> Result<(Vec<Word>, &str), TemplateError> {
             return Err(unclosed("{{"));
         };
         let (word, after) = word(first, rest)?;
+        let is_closed = word == Word::Close;
         words.push(word);
         rest = after;
+        if is_closed && has_field(rest) {
+            let (names, after) = path(rest);
+            words.push(Word::Access(names));
+            rest = after;
+        }
     }
 }
 
@@ -99,24 +114,31 @@ fn word(first: char, text: &str) -> Result<(Word, &str), TemplateError> {
             .map(|(text, after)| (Word::Text(text.to_owned()), after))
             .ok_or_else(|| unclosed("`")),
         '"' => quoted(inner),
-        '$' => Err(TemplateError::new(
-            "variables are not available in templates".to_owned(),
-        )),
-        '.' => {
-            let (path, after) = take(text, |c| c.is_alphanumeric() || c == '_' || c == '.');
-            let names = path
-                .split('.')
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned);
-            Ok((Word::Field(names.collect()), after))
+        ',' => Ok((Word::Comma, inner)),
+        '=' => Ok((Word::Assign, inner)),
+        ':' if inner.starts_with('=') => {
+            let after = inner.get(1..).unwrap_or_default();
+            Ok((Word::Declare, after))
         }
-        c if c.is_ascii_digit() || c == '-' => {
-            let (digits, after) = take(text, |c| c.is_ascii_digit() || c == '-');
-            let number = digits.parse().map_err(|_| unexpected(digits))?;
+        '$' => {
+            let (name, after) = take(inner, is_of_name);
+            let (names, after) = match has_field(after) {
+                true => path(after),
+                false => (Vec::new(), after),
+            };
+            Ok((Word::Variable(name.to_owned(), names), after))
+        }
+        '.' => {
+            let (names, after) = path(text);
+            Ok((Word::Field(names), after))
+        }
+        c if c.is_ascii_digit() || c == '-' || c == '+' => {
+            let (digits, after) = take(text, |c| c.is_ascii_alphanumeric() || "+-._".contains(c));
+            let number = digits.parse().map_err(|_| not_whole(digits))?;
             Ok((Word::Number(number), after))
         }
         c if c.is_alphabetic() || c == '_' => {
-            let (name, after) = take(text, |c| c.is_alphanumeric() || c == '_');
+            let (name, after) = take(text, is_of_name);
             Ok((Word::Name(name.to_owned()), after))
         }
         c => Err(unexpected(&c.to_string())),
@@ -142,6 +164,23 @@ fn quoted(text: &str) -> Result<(Word, &str), TemplateError> {
     Err(unclosed("\""))
 }
 
+/// `.a.b`: the names.
+fn path(text: &str) -> (Vec<String>, &str) {
+    let (path, after) = take(text, |c| is_of_name(c) || c == '.');
+    let names = path.split('.').filter(|name| !name.is_empty());
+    (names.map(str::to_owned).collect(), after)
+}
+
+/// A field of what came before, and not a lone dot.
+fn has_field(text: &str) -> bool {
+    let name = text.strip_prefix('.');
+    name.is_some_and(|name| name.starts_with(is_of_name))
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 fn take(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     let end = text.find(|c| !belongs(c)).unwrap_or(text.len());
     text.split_at(end)
@@ -149,6 +188,12 @@ fn take(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
 
 fn unclosed(what: &str) -> TemplateError {
     TemplateError::new(format!("{what} is not closed"))
+}
+
+fn not_whole(digits: &str) -> TemplateError {
+    TemplateError::new(format!(
+        "{digits} is not a whole number, and templates have no others"
+    ))
 }
 
 fn unexpected(what: &str) -> TemplateError {

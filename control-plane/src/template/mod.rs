@@ -1,19 +1,30 @@
-//! The part of Go's `text/template` that default rules and files use: fields,
-//! pipelines, `if`/`else if`/`else`, `index`, `env`, comparisons and the common string
-//! functions of sprig. What is outside it (`range`, variables, …) is refused by name
-//! when a template is read.
+//! The part of Go's `text/template` that default rules and files use: fields, variables,
+//! pipelines, `if`, `with`, `range`, and the functions of Go and sprig that give the same
+//! for the same ([`function`]).
+//!
+//! Text becomes pieces ([`lexer`]), pieces a tree ([`parser`]), and the tree text again
+//! ([`render`]). What is not available is refused by name when a template is read. A
+//! template can neither run for ever nor grow without end, and nothing it does is seen
+//! outside of it.
 
 mod function;
 mod lexer;
 mod parser;
+mod render;
+mod value;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-pub(crate) use parser::{Expr, Node, render};
+use self::parser::Node;
 
 /// Gives the value of a variable of the environment.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A template that was read without mistakes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Template {
+    nodes: Vec<Node>,
+}
 
 /// Why a template cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,27 +47,35 @@ pub(crate) struct Subject<'a> {
     pub(crate) labels: &'a BTreeMap<String, String>,
 }
 
-/// A value while a template runs.
-#[derive(Clone, Debug, PartialEq)]
-enum Value<'a> {
-    Text(String),
-    Number(i64),
-    Bool(bool),
-    List(Vec<String>),
-    Labels(&'a BTreeMap<String, String>),
-    /// A label that is absent, read as a field.
-    Nothing,
+/// What a template is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Data<'a> {
+    /// A container.
+    Container(Subject<'a>),
+    /// Nothing but the environment.
+    Environment(Environment<'a>),
 }
 
-/// Reads a template. Variables of the environment are filled in at once; without an
-/// environment there are none.
-pub(crate) fn parse(
-    text: &str,
-    environment: Option<Environment<'_>>,
-) -> Result<Vec<Node>, TemplateError> {
-    let mut nodes = parser::parse(lexer::scan(text)?)?;
-    parser::fill_in(&mut nodes, environment)?;
-    Ok(nodes)
+impl Template {
+    /// Reads a template of a file: it knows the environment, and no container.
+    pub(crate) fn of_file(text: &str) -> Result<Self, TemplateError> {
+        Self::parse(text, true)
+    }
+
+    /// Reads a template that is filled in for each container.
+    pub(crate) fn of_container(text: &str) -> Result<Self, TemplateError> {
+        Self::parse(text, false)
+    }
+
+    fn parse(text: &str, environment: bool) -> Result<Self, TemplateError> {
+        let nodes = parser::parse(lexer::scan(text)?, environment)?;
+        Ok(Self { nodes })
+    }
+
+    /// What the template gives.
+    pub(crate) fn render(&self, data: Data<'_>) -> Result<String, TemplateError> {
+        render::render(&self.nodes, data)
+    }
 }
 
 impl TemplateError {
@@ -74,40 +93,5 @@ impl TemplateError {
     }
 }
 
-impl Value<'_> {
-    /// Go's notion of truth: neither empty, zero nor absent.
-    fn is_true(&self) -> bool {
-        match self {
-            Self::Text(text) => !text.is_empty(),
-            Self::Number(number) => *number != 0,
-            Self::Bool(truth) => *truth,
-            Self::List(items) => !items.is_empty(),
-            Self::Labels(labels) => !labels.is_empty(),
-            Self::Nothing => false,
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "text",
-            Self::Number(_) => "a number",
-            Self::Bool(_) => "a truth value",
-            Self::List(_) => "a list",
-            Self::Labels(_) => "the labels",
-            Self::Nothing => "an absent label",
-        }
-    }
-}
-
-impl fmt::Display for Value<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Bool(truth) => write!(f, "{truth}"),
-            Self::List(items) => write!(f, "[{}]", items.join(" ")),
-            Self::Labels(labels) => write!(f, "map{labels:?}"),
-            Self::Nothing => f.write_str("<no value>"),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

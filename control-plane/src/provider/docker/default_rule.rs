@@ -7,7 +7,7 @@
 use std::fmt;
 
 pub(super) use crate::template::Subject;
-use crate::template::{self, Expr, Node};
+use crate::template::{Data, Template};
 
 /// Traefik's default: the name is the host.
 const DEFAULT_RULE: &str = "Host(`{{ normalize .Name }}`)";
@@ -16,7 +16,7 @@ const DEFAULT_RULE: &str = "Host(`{{ normalize .Name }}`)";
 #[derive(Clone)]
 pub struct DefaultRule {
     text: String,
-    nodes: Vec<Node>,
+    template: Template,
 }
 
 /// Why a template cannot be used, or gave no rule.
@@ -30,10 +30,11 @@ impl DefaultRule {
     /// # Errors
     /// The first thing in it that is not understood.
     pub fn parse(text: &str) -> Result<Self, DefaultRuleError> {
-        let nodes = template::parse(text, None).map_err(|error| DefaultRuleError(error.message))?;
+        let template =
+            Template::of_container(text).map_err(|error| DefaultRuleError(error.message))?;
         Ok(Self {
             text: text.to_owned(),
-            nodes,
+            template,
         })
     }
 
@@ -44,9 +45,8 @@ impl DefaultRule {
 
     /// The rule of a container.
     pub(super) fn apply(&self, subject: &Subject<'_>) -> Result<String, DefaultRuleError> {
-        let mut rule = String::new();
-        template::render(&self.nodes, Some(subject), &mut rule)
-            .map_err(|error| DefaultRuleError(error.message))?;
+        let rule = self.template.render(Data::Container(*subject));
+        let rule = rule.map_err(|error| DefaultRuleError(error.message))?;
         if rule.trim().is_empty() {
             return Err(DefaultRuleError("it gives an empty rule".to_owned()));
         }
@@ -56,18 +56,10 @@ impl DefaultRule {
 
 impl Default for DefaultRule {
     fn default() -> Self {
-        let name = Expr::Call {
-            name: "normalize".to_owned(),
-            args: vec![Expr::Field(vec!["Name".to_owned()])],
-        };
-        let nodes = vec![
-            Node::Text("Host(`".to_owned()),
-            Node::Print(name),
-            Node::Text("`)".to_owned()),
-        ];
         Self {
             text: DEFAULT_RULE.to_owned(),
-            nodes,
+            // It can be read: a test sees to that.
+            template: Template::of_container(DEFAULT_RULE).unwrap_or_default(),
         }
     }
 }
@@ -103,9 +95,9 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_what_reading_it_gives() {
+    fn the_default_can_be_read() {
         let read = DefaultRule::parse(DEFAULT_RULE).unwrap();
-        assert_eq!(read.nodes, DefaultRule::default().nodes);
+        assert_eq!(read.template, DefaultRule::default().template);
     }
 
     #[test]
@@ -159,6 +151,15 @@ mod tests {
                 "Host(`{{ (splitList \"-\" .Name) | join \".\" }}`)",
                 "Host(`web.shop`)",
             ),
+            (
+                "{{ range $key, $value := .Labels }}{{ if eq $key `tier` }}Host(`{{ $value }}`)\
+                 {{ end }}{{ end }}",
+                "Host(`web`)",
+            ),
+            (
+                "{{ $parts := splitList `-` .Name }}Host(`{{ index $parts 1 }}.{{ $.Labels.tier }}`)",
+                "Host(`shop.web`)",
+            ),
         ] {
             assert_eq!(apply(template).as_deref(), Ok(expected), "{template}");
         }
@@ -170,10 +171,10 @@ mod tests {
             ("Host(`{{ .Name `)", "is not closed"),
             ("Host(`{{ .Toto }}`)", "there is no .Toto"),
             ("Host(`{{ normalise .Name }}`)", "did you mean normalize"),
-            ("{{ range .Labels }}x{{ end }}", "range is not available"),
+            ("{{ env `HOME` }}", "env is available in files only"),
             ("{{ if .Name }}x", "no {{ end }}"),
             ("{{ end }}", "without {{ if }}"),
-            ("{{ $x := 1 }}", "variables are not available"),
+            ("{{ $x }}", "there is no variable $x"),
             ("{{ upper }}", "upper takes"),
             ("{{ \"\" }}", "empty rule"),
             ("{{ .Name \"x\" }}", "takes no arguments"),

@@ -10,7 +10,7 @@ use crate::document;
 use crate::label;
 use crate::model::{Declared, Diagnostic, DynamicConfig, ObjectId, ProviderState};
 use crate::rule::RuleSyntax;
-use crate::template;
+use crate::template::{Data, Template};
 
 /// Longest file that is read.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -222,17 +222,15 @@ fn parse(
 /// Files are templates, as with Traefik.
 fn fill_in(text: &str) -> Result<String, Broken> {
     let environment = |name: &str| std::env::var(name).ok();
-    let mut filled = String::new();
-    template::parse(text, Some(&environment))
-        .and_then(|nodes| template::render(&nodes, None, &mut filled))
-        .map_err(|error| Broken {
-            position: error
-                .line
-                .map_or_else(|| "template".to_owned(), |line| format!("line {line}")),
-            message: format!("the template cannot be used: {error}"),
-            suggestion: "mend it, or write {{ \"{{\" }} for two braces that are meant".to_owned(),
-        })?;
-    Ok(filled)
+    let filled = Template::of_file(text)
+        .and_then(|template| template.render(Data::Environment(&environment)));
+    filled.map_err(|error| Broken {
+        position: error
+            .line
+            .map_or_else(|| "template".to_owned(), |line| format!("line {line}")),
+        message: format!("the template cannot be used: {error}"),
+        suggestion: "mend it, or write {{ \"{{\" }} for two braces that are meant".to_owned(),
+    })
 }
 
 /// Takes objects over, unless an earlier file has one of the same name.

@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const ROUND: Duration = Duration::from_secs(10);
 
 /// Follows the files for ever and publishes what they declare; the channel holds
-/// `None` until they were read once. Ends when it is dropped.
+/// `None` until they were read once. `SIGHUP` has them read also where they are not
+/// followed. Ends when it is dropped.
 pub async fn run(options: FileOptions, out: watch::Sender<Option<Arc<ProviderState>>>) {
     let mut reader = Reader::new(&options);
     let changed = Arc::new(Notify::new());
@@ -55,9 +56,6 @@ pub async fn run(options: FileOptions, out: watch::Sender<Option<Arc<ProviderSta
             }
         };
         publish(&out, state);
-        if !options.watch {
-            break;
-        }
         let hangup = async {
             match &mut again {
                 Some(signal) => signal.recv().await,
@@ -65,9 +63,9 @@ pub async fn run(options: FileOptions, out: watch::Sender<Option<Arc<ProviderSta
             }
         };
         tokio::select! {
-            () = changed.notified() => settle(&changed).await,
+            () = changed.notified(), if options.watch => settle(&changed).await,
             _ = hangup => {}
-            () = sleep(ROUND) => {}
+            () = sleep(ROUND), if options.watch => {}
         }
     }
     // Nobody may take the end of watching for the end of the provider.
@@ -161,5 +159,80 @@ impl Places {
         }
         self.followed = wanted;
         is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tokio_util::task::AbortOnDropHandle;
+
+    use super::*;
+    use crate::rule::RuleSyntax;
+
+    type Spoken = watch::Receiver<Option<Arc<ProviderState>>>;
+
+    /// The provider of a directory; ends with the first of the two.
+    fn started(directory: &Path) -> (AbortOnDropHandle<()>, Spoken) {
+        let options = FileOptions {
+            source: FileSource::Directory(directory.to_owned()),
+            watch: true,
+            rule_syntax: RuleSyntax::default(),
+        };
+        let (out, spoken) = watch::channel(None);
+        (AbortOnDropHandle::new(tokio::spawn(run(options, out))), spoken)
+    }
+
+    async fn wait_routers(spoken: &mut Spoken, expected: &[&str]) {
+        let is_there = |state: &Option<Arc<ProviderState>>| {
+            let state = state.as_ref();
+            state.is_some_and(|state| state.config.routers.keys().eq(expected))
+        };
+        spoken.wait_for(is_there).await.unwrap();
+    }
+
+    fn site(directory: &Path, router: &str) {
+        std::fs::create_dir_all(directory).unwrap();
+        let text = format!("http: {{routers: {{{router}: {{rule: Path(`/`), service: s}}}}}}");
+        std::fs::write(directory.join("site.yml"), text).unwrap();
+    }
+
+    // A release that is switched by a link above the directory: nothing in what is
+    // followed has changed.
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_tells_of_is_found_by_and_by() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        site(&at("release-1/dynamic"), "one");
+        site(&at("release-2/dynamic"), "two");
+        std::os::unix::fs::symlink(at("release-1"), at("current")).unwrap();
+        let (_provider, mut spoken) = started(&at("current/dynamic"));
+        wait_routers(&mut spoken, &["one"]).await;
+        std::os::unix::fs::symlink(at("release-2"), at("next")).unwrap();
+        std::fs::rename(at("next"), at("current")).unwrap();
+        wait_routers(&mut spoken, &["two"]).await;
+        site(&at("release-2/dynamic"), "three");
+        wait_routers(&mut spoken, &["three"]).await;
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_is_gone_keeps_what_it_declared_until_it_is_back() {
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("dynamic");
+        site(&directory, "one");
+        let (_provider, mut spoken) = started(&directory);
+        wait_routers(&mut spoken, &["one"]).await;
+        std::fs::rename(&directory, place.path().join("away")).unwrap();
+        let told = |state: &Option<Arc<ProviderState>>| {
+            let state = state.as_ref();
+            state.is_some_and(|state| state.diagnostics.len() == 2)
+        };
+        let state = spoken.wait_for(told).await.unwrap().clone().unwrap();
+        assert!(state.config.routers.contains_key("one"));
+        let message = &state.diagnostics[0].message;
+        assert!(message.contains("stays in force"), "{message}");
+        site(&directory, "two");
+        wait_routers(&mut spoken, &["two"]).await;
     }
 }
