@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fairway_control::compile::{Compiled, Finding, Input, Outcome, compile};
+use fairway_control::compile::{Compiled, Input, Outcome, compile};
 use fairway_control::config::{EntryPointOptions, InternalServices, ServersTransport};
 use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Errors, Users};
 use fairway_control::model::{
-    Declared, DynamicConfig, Failover, LoadBalancer, Middleware, ObjectId, ProviderState, Router,
-    Scheme, Server, Service,
+    Declared, DynamicConfig, LoadBalancer, Middleware, ObjectId, ProviderState, Router, Scheme,
+    Server, Service,
 };
 use fairway_control::rule::RuleSyntax;
 use fairway_proto::discovery::v1 as wire;
@@ -627,37 +627,4 @@ fn a_service_without_one_of_its_middlewares_is_not_served() {
     let (label, message, _) = finding(&compiled);
     assert_eq!(label, "traefik.http.routers.r.service");
     assert_eq!(message, "middleware gone@docker does not exist");
-}
-
-#[test]
-fn a_part_of_a_service_cannot_have_middlewares_that_nobody_would_run() {
-    let config = docker(|config| {
-        config.middlewares.insert("s".into(), prefix("/s"));
-        config.services.insert("web".into(), behind(&["s"]));
-        let main = Service::Failover(Failover {
-            service: "web".into(),
-            fallback: "web".into(),
-            ..Failover::default()
-        });
-        config.services.insert("main".into(), declared(main));
-        config
-            .routers
-            .insert("r".into(), router("Path(`/`)", &[], "main"));
-        config
-            .routers
-            .insert("direct".into(), router("Path(`/d`)", &[], "web"));
-    });
-    let compiled = compiled(vec![("docker", config)]);
-    assert_eq!(sent_router(&compiled, "r@docker"), None);
-    assert!(sent_router(&compiled, "direct@docker").is_some());
-    let told = |it: &Finding| {
-        it.diagnostic
-            .message
-            .contains("a part of main@docker, has middlewares")
-    };
-    assert!(
-        compiled.diagnostics.iter().any(told),
-        "{:?}",
-        compiled.diagnostics
-    );
 }

@@ -7,6 +7,7 @@
     reason = "tests stop loudly"
 )]
 
+mod balancing;
 mod check_docker;
 mod control_plane;
 mod diagnostic;

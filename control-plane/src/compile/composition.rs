@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name::{self, Guesses};
-use super::{Compiled, Object, Outcome, internal};
+use super::{Compiled, Object, Outcome, internal, service};
 use crate::config::InternalServices;
-use crate::model::{Diagnostic, LoadBalancer, ObjectId, Service};
+use crate::model::{Diagnostic, LoadBalancer, Middleware, ObjectId, Service};
 
 /// Services within services. Proxies take no more.
 const MAX_LEVELS: usize = 16;
@@ -19,14 +19,18 @@ type Complaint = (String, String);
 
 /// Rejects what cannot be served and marks what is degraded by its parts.
 pub(super) fn check(on: InternalServices, out: &mut Compiled) {
-    let mut parts = parts(out);
     let guesses = Guesses::new();
+    let mut parts = parts(&guesses, out);
     let mut complaints = Vec::new();
     for (name, references) in &parts {
         let missing = references
             .iter()
             .find_map(|reference| find(reference, on, &guesses, out));
-        let complaint = missing.or_else(|| circle(name, &parts));
+        let open = || {
+            let mut references = references.iter();
+            references.find_map(|reference| without_middleware(reference, &guesses, out))
+        };
+        let complaint = missing.or_else(open).or_else(|| circle(name, &parts));
         complaints.extend(complaint.map(|complaint| (name.clone(), complaint)));
     }
     reject(complaints, &mut parts, out);
@@ -40,17 +44,44 @@ pub(super) fn check(on: InternalServices, out: &mut Compiled) {
     }
 }
 
-/// References of the services that have some, qualified.
-fn parts(out: &Compiled) -> BTreeMap<String, Vec<String>> {
+/// References of the services that have some, qualified; also what the middlewares of
+/// their parts get pages of.
+fn parts(guesses: &Guesses, out: &Compiled) -> BTreeMap<String, Vec<String>> {
     let composite = |(name, object): (&String, &Object<Service>)| {
         let references = object.value.as_ref()?.references();
         let qualified = references
             .into_iter()
             .map(|reference| name::qualify(reference, &object.provider));
-        let qualified: Vec<_> = qualified.collect();
+        let mut qualified: Vec<_> = qualified.collect();
+        let pages = qualified.iter().flat_map(|part| pages(part, guesses, out));
+        let pages: Vec<_> = pages.collect();
+        qualified.extend(pages);
         (!qualified.is_empty()).then(|| (name.clone(), qualified))
     };
     out.services.iter().filter_map(composite).collect()
+}
+
+/// Services of the error pages of a service's own middlewares.
+fn pages(name: &str, guesses: &Guesses, out: &Compiled) -> Vec<String> {
+    let middlewares = service::chain(name, guesses, out).unwrap_or_default();
+    let pages = middlewares.iter().filter_map(|middleware| {
+        let object = out.middlewares.get(middleware)?;
+        match object.value.as_ref()? {
+            // A page is got past the service's own middlewares.
+            Middleware::Errors(errors) => Some(name::qualify(&errors.service, &object.provider)),
+            _ => None,
+        }
+    });
+    pages.filter(|page| page != name).collect()
+}
+
+/// What is wrong with the middlewares of a part: nobody gets to it past one of them.
+fn without_middleware(part: &str, guesses: &Guesses, out: &Compiled) -> Option<Complaint> {
+    let (message, suggestion) = service::chain(part, guesses, out).err()?;
+    Some((
+        format!("{part} cannot be a part of it: {message}"),
+        suggestion,
+    ))
 }
 
 /// Takes note of an internal service; what is wrong where there is no such service.

@@ -122,8 +122,9 @@ pub(super) fn service(
     provider: &str,
     service: &Service,
     transport: &ServersTransport,
+    as_part: impl Fn(&str) -> String,
 ) -> wire::Service {
-    let qualified = |reference: &String| name::qualify(reference, provider);
+    let part = |reference: &String| as_part(&name::qualify(reference, provider));
     let of = |parts: Parts| wire::Service {
         parts: Some(parts),
         ..wire::Service::default()
@@ -132,18 +133,18 @@ pub(super) fn service(
         Service::LoadBalancer(it) => load_balancer(name, it, transport),
         Service::Weighted(it) => wire::Service {
             sticky: it.sticky.as_ref().map(|it| sticky::cookie(name, it)),
-            ..of(Parts::Weighted(weighted(provider, &it.services)))
+            ..of(Parts::Weighted(weighted(&it.services, part)))
         },
         Service::HighestRandomWeight(it) => {
-            of(Parts::HighestRandomWeight(weighted(provider, &it.services)))
+            of(Parts::HighestRandomWeight(weighted(&it.services, part)))
         }
         Service::Mirroring(it) => of(Parts::Mirroring(wire::Mirroring {
-            service: qualified(&it.service),
+            service: part(&it.service),
             mirrors: it
                 .mirrors
                 .iter()
                 .map(|mirror| wire::Mirror {
-                    service: qualified(&mirror.name),
+                    service: part(&mirror.name),
                     percent: mirror.percent.into(),
                 })
                 .collect(),
@@ -154,8 +155,8 @@ pub(super) fn service(
             let errors = it.errors.as_ref();
             let ranges = errors.into_iter().flat_map(|errors| &errors.status);
             of(Parts::Failover(wire::Failover {
-                service: qualified(&it.service),
-                fallback: qualified(&it.fallback),
+                service: part(&it.service),
+                fallback: part(&it.fallback),
                 statuses: ranges
                     .map(|(first, last)| wire::StatusRange {
                         first: (*first).into(),
@@ -168,9 +169,24 @@ pub(super) fn service(
     }
 }
 
-fn weighted(provider: &str, services: &[WeightedService]) -> wire::WeightedServices {
+/// Another service, behind middlewares.
+pub(super) fn behind(middlewares: Vec<String>, service: &str) -> wire::Service {
+    let behind = wire::Behind {
+        middlewares,
+        service: service.to_owned(),
+    };
+    wire::Service {
+        parts: Some(Parts::Behind(behind)),
+        ..wire::Service::default()
+    }
+}
+
+fn weighted(
+    services: &[WeightedService],
+    part: impl Fn(&String) -> String,
+) -> wire::WeightedServices {
     let services = services.iter().map(|it| wire::WeightedService {
-        service: name::qualify(&it.name, provider),
+        service: part(&it.name),
         weight: it.weight,
         name: it.name.clone(),
         cookie: sticky::value(&it.name),

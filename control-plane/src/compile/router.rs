@@ -337,8 +337,9 @@ impl Subject<'_> {
         {
             *outcome = Outcome::Degraded;
         }
-        for reached in composition::reached(&router.service, out) {
-            if let Some(service) = out.services.get_mut(&reached) {
+        let reached = composition::reached(&router.service, out);
+        for reached in &reached {
+            if let Some(service) = out.services.get_mut(reached) {
                 service.used_by.insert(self.qualified.to_owned());
             }
         }
@@ -347,7 +348,10 @@ impl Subject<'_> {
             .iter()
             .filter_map(|name| entry_points.middlewares.get(name))
             .flatten();
-        let of_service = service::middlewares(&router.service, out);
+        let of_service: Vec<_> = reached
+            .iter()
+            .flat_map(|reached| service::middlewares(reached, out))
+            .collect();
         for reference in of_entry_points
             .chain(&router.middlewares)
             .chain(&of_service)

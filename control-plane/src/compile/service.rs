@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use fairway_proto::discovery::v1::ResourceKind;
 use fairway_proto::discovery::v1::resource::Spec;
+use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
 use super::name::{self, Guesses};
 use super::{Compiled, Object, Outcome, encode, middleware};
@@ -33,27 +33,60 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
     }
 }
 
+/// Encodes every service, and those with middlewares once more as the parts of others
+/// that they are.
 pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
+    let guesses = Guesses::new();
+    let mut resources = Vec::new();
+    let mut parts = BTreeSet::new();
     for (name, object) in &out.services {
         let Some(service) = &object.value else {
             continue;
         };
-        out.resources.push(encode::resource(
-            ResourceKind::Service,
-            name,
-            &object.provider,
-            &object.containers,
-            Spec::Service(encode::service(name, &object.provider, service, transport)),
-        ));
+        let as_part = |part: &str| as_part(part, out);
+        let message = encode::service(name, &object.provider, service, transport, as_part);
+        resources.push(resource(name, object, message));
+        let references = service.references().into_iter();
+        parts.extend(references.map(|it| name::qualify(it, &object.provider)));
+    }
+    for part in parts {
+        // Where one of them cannot be used, nobody refers to this.
+        let middlewares = chain(&part, &guesses, out).unwrap_or_default();
+        if let Some(object) = out.services.get(&part)
+            && !middlewares.is_empty()
+        {
+            let message = encode::behind(middlewares, &part);
+            resources.push(resource(&as_part(&part, out), object, message));
+        }
+    }
+    out.resources.extend(resources);
+}
+
+fn resource(name: &str, object: &Object<Service>, message: wire::Service) -> wire::Resource {
+    encode::resource(
+        ResourceKind::Service,
+        name,
+        &object.provider,
+        &object.containers,
+        Spec::Service(message),
+    )
+}
+
+/// What proxies know a service as where it is a part of another one. No name that
+/// somebody gave has a space.
+fn as_part(name: &str, out: &Compiled) -> String {
+    match middlewares(name, out).is_empty() {
+        true => name.to_owned(),
+        false => format!("{name} behind its middlewares"),
     }
 }
 
-/// The middlewares of a service, as they come after those of a router that uses it.
+/// The middlewares of a service, as they come after those of a router that uses it, or
+/// of the service that it is a part of.
 ///
 /// # Errors
 ///
-/// What is wrong and what would work, if one of them cannot be used, or if the service
-/// consists of others that have some: the router would be served without those.
+/// What is wrong and what would work, if one of them cannot be used.
 pub(super) fn chain(
     name: &str,
     guesses: &Guesses,
@@ -63,17 +96,6 @@ pub(super) fn chain(
     for reference in middlewares(name, out) {
         flat.extend(middleware::flatten(&reference, guesses, out)?);
     }
-    let mut seen = BTreeSet::from([name.to_owned()]);
-    let mut parts: Vec<String> = parts(name, out).collect();
-    while let Some(part) = parts.pop() {
-        if !middlewares(&part, out).is_empty() {
-            return Err((
-                format!("service {part}, a part of {name}, has middlewares of its own"),
-                format!("name them in the routers of {name}, and take them out of {part}"),
-            ));
-        }
-        parts.extend(self::parts(&part, out).filter(|it| seen.insert(it.clone())));
-    }
     Ok(flat)
 }
 
@@ -82,22 +104,7 @@ pub(super) fn middlewares(name: &str, out: &Compiled) -> Vec<String> {
     let Some(object) = out.services.get(name) else {
         return Vec::new();
     };
-    let balancer = object.value.as_ref().and_then(Service::load_balancer);
-    let written = balancer.map_or(&[][..], |it| &it.middlewares);
+    let written = object.value.as_ref().map_or(&[][..], Service::middlewares);
     let qualified = written.iter().map(|it| name::qualify(it, &object.provider));
     qualified.collect()
-}
-
-/// Qualified names of the services that a service consists of.
-fn parts<'o>(name: &str, out: &'o Compiled) -> impl Iterator<Item = String> + use<'o> {
-    let object = out.services.get(name);
-    let parts = object.and_then(|object| {
-        let references = object.value.as_ref()?.references();
-        Some(
-            references
-                .into_iter()
-                .map(|it| name::qualify(it, &object.provider)),
-        )
-    });
-    parts.into_iter().flatten()
 }

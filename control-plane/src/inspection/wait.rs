@@ -268,6 +268,7 @@ fn parts(resource: &Resource) -> Vec<&str> {
         }
         Some(Parts::Mirroring(it)) => vec![&it.service],
         Some(Parts::Failover(it)) => vec![&it.service, &it.fallback],
+        Some(Parts::Behind(it)) => vec![&it.service],
     }
 }
 

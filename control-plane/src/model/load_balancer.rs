@@ -19,8 +19,7 @@ pub struct LoadBalancer {
     pub health_check: Option<Box<HealthCheck>>,
     /// Servers that answer with errors are left alone.
     pub passive_health_check: Option<PassiveHealthCheck>,
-    /// References to the middlewares that come after those of every router that uses
-    /// the service, outermost first.
+    /// References to middlewares, outermost first.
     pub middlewares: Vec<String>,
     /// Why there is no server; `None` if there are some.
     pub unavailable: Option<String>,

@@ -30,6 +30,8 @@ pub struct Weighted {
     /// `healthCheck: {}` was written. Services without a usable server are passed
     /// over either way.
     pub health_check: bool,
+    /// References to middlewares, outermost first.
+    pub middlewares: Vec<String>,
 }
 
 /// Other services; a client keeps to one of them by its address.
@@ -39,6 +41,8 @@ pub struct HighestRandomWeight {
     pub services: Vec<WeightedService>,
     /// `healthCheck: {}` was written.
     pub health_check: bool,
+    /// References to middlewares, outermost first.
+    pub middlewares: Vec<String>,
 }
 
 /// One of several services.
@@ -51,7 +55,7 @@ pub struct WeightedService {
 }
 
 /// Another service, and some that get copies of its requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mirroring {
     /// Reference to the service that answers.
     pub service: String,
@@ -64,6 +68,8 @@ pub struct Mirroring {
     pub max_body_size: Option<u64>,
     /// `healthCheck: {}` was written.
     pub health_check: bool,
+    /// References to middlewares, outermost first.
+    pub middlewares: Vec<String>,
 }
 
 /// Who gets copies of requests.
@@ -86,6 +92,8 @@ pub struct Failover {
     pub health_check: bool,
     /// It stands in for answers, too.
     pub errors: Option<FailoverErrors>,
+    /// References to middlewares, outermost first.
+    pub middlewares: Vec<String>,
 }
 
 /// Answers of the main service that the fallback answers instead.
@@ -166,6 +174,18 @@ impl Service {
     /// Why it has no server, if it should have its own and has none.
     pub fn unavailable(&self) -> Option<&str> {
         self.load_balancer()?.unavailable.as_deref()
+    }
+
+    /// References to what requests go through after the middlewares of a router, or of
+    /// the service that this one is a part of; outermost first.
+    pub fn middlewares(&self) -> &[String] {
+        match self {
+            Self::LoadBalancer(it) => &it.middlewares,
+            Self::Weighted(it) => &it.middlewares,
+            Self::HighestRandomWeight(it) => &it.middlewares,
+            Self::Mirroring(it) => &it.middlewares,
+            Self::Failover(it) => &it.middlewares,
+        }
     }
 
     /// References to other services, as written.

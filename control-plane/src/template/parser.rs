@@ -228,7 +228,10 @@ impl Parser {
             Some(_) => {
                 let error = match kind {
                     BlockKind::Range => "{{ else }} of {{ range }} stands alone".to_owned(),
-                    _ => format!("{{{{ else }}}} is followed by something else than {}", kind.word()),
+                    _ => format!(
+                        "{{{{ else }}}} is followed by something else than {}",
+                        kind.word()
+                    ),
                 };
                 Err(refuse(error).at(line))
             }
@@ -250,7 +253,11 @@ impl Parser {
         match words.left.next() {
             None => {}
             Some(Word::Close) => return Err(refuse("there is a ) too many")),
-            Some(_) => return Err(refuse("variables get values at the beginning: {{ $x := 1 }}")),
+            Some(_) => {
+                return Err(refuse(
+                    "variables get values at the beginning: {{ $x := 1 }}",
+                ));
+            }
         }
         match &variables {
             Variables::None | Variables::Assign(_) => {}
@@ -279,13 +286,15 @@ impl Parser {
         let variables = match words.as_slice() {
             [name, Word::Declare, ..] => named(name).map(Variables::Declare),
             [name, Word::Assign, ..] => named(name).map(Variables::Assign),
-            [key, Word::Comma, value, Word::Declare, ..] => {
-                named(key).zip(named(value)).map(|(k, v)| Variables::Pair(k, v))
-            }
+            [key, Word::Comma, value, Word::Declare, ..] => named(key)
+                .zip(named(value))
+                .map(|(k, v)| Variables::Pair(k, v)),
             _ => return Ok((Variables::None, words)),
         };
         let Some(variables) = variables else {
-            return Err(refuse("only a variable can be given a value: {{ $x := 1 }}"));
+            return Err(refuse(
+                "only a variable can be given a value: {{ $x := 1 }}",
+            ));
         };
         match &variables {
             Variables::Assign(name) => self.check_variable(name)?,

@@ -132,7 +132,9 @@ impl<'d> Run<'d> {
     fn spend(&mut self, steps: usize) -> Result<(), TemplateError> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > MAX_STEPS {
-            return Err(TemplateError::new("the template goes through too many rounds"));
+            return Err(TemplateError::new(
+                "the template goes through too many rounds",
+            ));
         }
         if self.out.len() > MAX_BYTES {
             return Err(TemplateError::new("the template gives too much text"));

@@ -23,7 +23,10 @@ fn gives(template: &str, expected: &str) {
 #[test]
 fn ranges_walk_lists_maps_and_numbers() {
     gives("{{ range until 3 }}{{ . }} {{ end }}", "0 1 2 ");
-    gives("{{ range $i, $e := list `a` `b` }}{{ $i }}{{ $e }}{{ end }}", "0a1b");
+    gives(
+        "{{ range $i, $e := list `a` `b` }}{{ $i }}{{ $e }}{{ end }}",
+        "0a1b",
+    );
     gives("{{ range $e := list `a` `b` }}{{ $e }}{{ end }}", "ab");
     gives("{{ range 2 }}{{ . }}{{ end }}", "01");
     gives(
@@ -39,24 +42,30 @@ fn ranges_walk_lists_maps_and_numbers() {
         "{{ range splitList `,` (env `HOSTS`) }}[{{ trim . }}]{{ end }}",
         "[a.test][b.test]",
     );
-    gives(
-        "{{- range until 2 }}\n- {{ . -}}\n{{ end }}",
-        "\n- 0\n- 1",
-    );
+    gives("{{- range until 2 }}\n- {{ . -}}\n{{ end }}", "\n- 0\n- 1");
 }
 
 #[test]
 fn variables_hold_in_their_block_and_are_changed_from_inside() {
     gives("{{ $x := 1 }}{{ $x }}{{ $x = 2 }}{{ $x }}", "12");
-    gives("{{ $n := 0 }}{{ range until 4 }}{{ $n = add $n . }}{{ end }}{{ $n }}", "6");
-    gives("{{ $x := 1 }}{{ if true }}{{ $x := 2 }}{{ $x }}{{ end }}{{ $x }}", "21");
+    gives(
+        "{{ $n := 0 }}{{ range until 4 }}{{ $n = add $n . }}{{ end }}{{ $n }}",
+        "6",
+    );
+    gives(
+        "{{ $x := 1 }}{{ if true }}{{ $x := 2 }}{{ $x }}{{ end }}{{ $x }}",
+        "21",
+    );
     gives("{{ if $x := env `HOSTS` }}{{ len $x }}{{ end }}", "14");
     gives(
         "{{ $site := dict `host` `a.test` `ports` (list 80 81) }}{{ $site.host }}:{{ index $site.ports 1 }}",
         "a.test:81",
     );
     gives("{{ with $x := `v` }}{{ . }}{{ $x }}{{ end }}", "vv");
-    gives("{{ with env `NONE` }}x{{ else with env `HOSTS` }}{{ . | upper }}{{ end }}", "A.TEST, B.TEST");
+    gives(
+        "{{ with env `NONE` }}x{{ else with env `HOSTS` }}{{ . | upper }}{{ end }}",
+        "A.TEST, B.TEST",
+    );
     gives("{{ (dict `a` (dict `b` 1)).a.b }}", "1");
 }
 
@@ -81,7 +90,10 @@ fn functions_give_what_go_and_sprig_give() {
         ("and 1 0 2", "0"),
         ("or 0 `` `x`", "x"),
         ("or 1 (fail `never`)", "1"),
-        ("printf `%-4s|%4s|%q|%x|%t|%%` `a` `b` `c` 255 true", "a   |   b|\"c\"|ff|true|%"),
+        (
+            "printf `%-4s|%4s|%q|%x|%t|%%` `a` `b` `c` 255 true",
+            "a   |   b|\"c\"|ff|true|%",
+        ),
         ("list 1 2 3 | join `-`", "1-2-3"),
         ("list 1 2 3 | rest | first", "2"),
         ("list 1 2 3 | initial | last", "2"),
@@ -157,18 +169,30 @@ fn mistakes_are_named_with_their_line() {
         ("{{ range until 2 }}x", "{{ range }} has no {{ end }}"),
         ("{{ break }}", "break stands outside of range"),
         ("{{ range list }}{{ else if 1 }}{{ end }}", "stands alone"),
-        ("{{ if 1 }}{{ else with 1 }}{{ end }}", "something else than if"),
+        (
+            "{{ if 1 }}{{ else with 1 }}{{ end }}",
+            "something else than if",
+        ),
         ("\n\n{{ $x }}", "line 3: there is no variable $x"),
-        ("{{ if 1 }}{{ $x := 1 }}{{ end }}{{ $x }}", "there is no variable $x"),
+        (
+            "{{ if 1 }}{{ $x := 1 }}{{ end }}{{ $x }}",
+            "there is no variable $x",
+        ),
         ("{{ $x = 1 }}", "declare it with {{ $x := … }}"),
         ("{{ $a, $b := list }}", "by range only"),
         ("{{ .Name }}", "there is no .Name in files"),
         ("{{ range .Hosts }}{{ end }}", "there is no .Hosts in files"),
         ("{{ upper }}", "upper takes 1 argument, not 0"),
         ("{{ upper trim `x` }}", "trim takes 1 argument, not 0"),
-        ("{{ add 1 `x` }}", "add: argument 2 is \"x\" and not a number"),
+        (
+            "{{ add 1 `x` }}",
+            "add: argument 2 is \"x\" and not a number",
+        ),
         ("{{ range 1.5 }}{{ end }}", "1.5 is not a whole number"),
-        ("{{ range `x` }}{{ end }}", "range takes a list, a map or a number, not text"),
+        (
+            "{{ range `x` }}{{ end }}",
+            "range takes a list, a map or a number, not text",
+        ),
         ("{{ index (list 1) 4 }}", "the list has no item 4"),
         ("{{ index (dict `a` 1) 0 }}", "not a key in quotes"),
         ("{{ join `,` `a` }}", "not a list"),

@@ -62,7 +62,8 @@ impl<'a> Value<'a> {
         match self {
             Self::Map(map) => Some(map.iter().map(|(k, v)| (k.clone(), v.clone())).collect()),
             Self::Labels(labels) => {
-                let text = |(key, text): (&String, &String)| (key.clone(), Self::Text(text.clone()));
+                let text =
+                    |(key, text): (&String, &String)| (key.clone(), Self::Text(text.clone()));
                 Some(labels.iter().map(text).collect())
             }
             _ => None,

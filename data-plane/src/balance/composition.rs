@@ -11,12 +11,14 @@ use http::HeaderValue;
 use wire::service::Parts;
 
 use super::Standing;
+use super::behind::Behind;
 use super::failover::Failover;
 use super::load_balancer::LoadBalancer;
 use super::mirroring::Mirroring;
 use super::server::{Server, ServerError};
 use super::turn::{Asking, Turn};
 use super::weighted::{Chosen, Regard, Weighted, Why};
+use crate::middleware::Middleware;
 
 /// A server that a request may get, and its place in the rotation.
 pub(crate) type Candidate<'s> = (&'s Arc<Server>, Standing);
@@ -38,18 +40,28 @@ enum Kind {
     Weighted(Weighted),
     Mirroring(Mirroring),
     Failover(Failover),
+    Behind(Behind),
 }
 
 /// The way of a request down to servers.
 #[derive(Debug)]
 pub(crate) struct Descent<'s> {
-    pub(crate) turn: Turn<'s>,
+    pub(crate) end: End<'s>,
     /// `Set-Cookie` lines of the levels above the servers.
     pub(crate) cookies: Vec<HeaderValue>,
     /// Those that may want copies of the request.
     pub(crate) mirrorings: Vec<&'s Mirroring>,
     /// Those whose main service gets the request, outermost first.
     pub(crate) failovers: Vec<&'s Failover>,
+}
+
+/// Where the way down ends.
+#[derive(Debug)]
+pub(crate) enum End<'s> {
+    /// At servers.
+    Servers(Turn<'s>),
+    /// At middlewares, with the rest of the way behind them.
+    Behind(&'s Behind),
 }
 
 /// One step on the way down, for people.
@@ -76,16 +88,19 @@ impl Service {
                 .chain(it.mirrors.iter().map(|it| it.service.as_str()))
                 .collect(),
             Some(Parts::Failover(it)) => vec![&it.service, &it.fallback],
+            Some(Parts::Behind(it)) => vec![&it.service],
         }
     }
 
-    /// From the resource of this name, and the services that it consists of. What goes
+    /// From the resource of this name, the services that it consists of, and the
+    /// middlewares that it is behind. What goes
     /// round goes on where that of `previous`, the same service in the table before,
     /// stands.
     pub(crate) fn build(
         name: &str,
         spec: &wire::Service,
         services: Vec<Arc<Self>>,
+        middlewares: Vec<Arc<Middleware>>,
         previous: Option<&Self>,
         enlist: impl FnMut(&wire::Server, &wire::Service) -> Result<Arc<Server>, ServerError>,
     ) -> Result<Self, ServerError> {
@@ -121,6 +136,7 @@ impl Service {
                 Kind::Mirroring(Mirroring::build(it, main, parts.collect(), previous))
             }
             Some(Parts::Failover(it)) => Kind::Failover(Failover::build(it, part()?, part()?)),
+            Some(Parts::Behind(_)) => Kind::Behind(Behind::build(middlewares, part()?)),
         };
         Ok(Self {
             name: name.to_owned(),
@@ -141,7 +157,8 @@ impl Service {
         balancers.all(|balancer| balancer.is_empty())
     }
 
-    /// The way of this request down to servers; `None` if there is none.
+    /// The way of this request down to servers, or to middlewares on the way there;
+    /// `None` if there is none.
     pub(crate) fn descend(&self, asking: Asking<'_>, regard: Regard) -> Option<Descent<'_>> {
         let mut cookies = Vec::new();
         let mut mirrorings = Vec::new();
@@ -151,7 +168,15 @@ impl Service {
             service = match &service.kind {
                 Kind::LoadBalancer(balancer) => {
                     return Some(Descent {
-                        turn: Turn::new(balancer, asking),
+                        end: End::Servers(Turn::new(balancer, asking)),
+                        cookies,
+                        mirrorings,
+                        failovers,
+                    });
+                }
+                Kind::Behind(behind) => {
+                    return Some(Descent {
+                        end: End::Behind(behind),
                         cookies,
                         mirrorings,
                         failovers,
@@ -186,7 +211,13 @@ impl Service {
         &self,
         asking: Asking<'_>,
     ) -> Option<(&LoadBalancer, Vec<Candidate<'_>>)> {
-        let first = self.descend(asking, Regard::Look)?.turn;
+        let mut end = self.descend(asking, Regard::Look)?.end;
+        let first = loop {
+            end = match end {
+                End::Servers(turn) => break turn,
+                End::Behind(behind) => behind.service.descend(asking, Regard::Look)?.end,
+            };
+        };
         let mut servers = first.standings();
         let fixed = self.is_fixed(asking);
         for balancer in self.reached.iter().filter(|_| !fixed) {
@@ -207,6 +238,7 @@ impl Service {
                 Kind::LoadBalancer(_) => return true,
                 Kind::Failover(_) => return false,
                 Kind::Mirroring(it) => &it.main,
+                Kind::Behind(it) => &it.service,
                 Kind::Weighted(it) => match it.choose(asking, Regard::Look) {
                     Some(chosen) if chosen.why != Why::Turn => chosen.service,
                     _ => return false,
@@ -215,10 +247,10 @@ impl Service {
         }
     }
 
-    /// The first step of the way down; `None` where the servers are.
+    /// The first step of the way down; `None` where the servers are, or middlewares.
     pub(crate) fn step(&self, asking: Asking<'_>) -> Option<Step<'_>> {
         match &self.kind {
-            Kind::LoadBalancer(_) => None,
+            Kind::LoadBalancer(_) | Kind::Behind(_) => None,
             Kind::Weighted(it) => {
                 let chosen = it.choose(asking, Regard::Look)?;
                 Some(Step::Weighted(chosen.service, chosen.why))
@@ -234,6 +266,21 @@ impl Service {
             Kind::LoadBalancer(balancer) => Some(balancer),
             _ => None,
         }
+    }
+
+    /// The middlewares that it is behind, and itself, if it is.
+    pub(crate) fn behind(&self) -> Option<&Behind> {
+        match &self.kind {
+            Kind::Behind(behind) => Some(behind),
+            _ => None,
+        }
+    }
+
+    /// Is it behind these middlewares, as they are now?
+    pub(crate) fn is_behind(&self, middlewares: &[Arc<Middleware>]) -> bool {
+        let own = self.behind().map_or(&[][..], |it| &it.middlewares);
+        own.len() == middlewares.len()
+            && own.iter().zip(middlewares).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
     /// The balancers that requests may get to, without those of copies.
@@ -274,6 +321,7 @@ impl Kind {
             Self::Weighted(it) => it.services().collect(),
             Self::Mirroring(it) => vec![&it.main],
             Self::Failover(it) => vec![&it.main, &it.fallback],
+            Self::Behind(it) => vec![&it.service],
         };
         let mut reached: Vec<Arc<LoadBalancer>> = Vec::new();
         for balancer in services.into_iter().flat_map(|it| &it.reached) {

@@ -10,6 +10,7 @@
 //!
 //! Not here: connections, retries, who asks servers how they do ([`crate::probe`]).
 
+mod behind;
 mod composition;
 mod ejection;
 mod failover;
@@ -29,7 +30,8 @@ mod transport;
 mod turn;
 mod weighted;
 
-pub(crate) use self::composition::{Descent, Service, Step};
+pub(crate) use self::behind::Behind;
+pub(crate) use self::composition::{Descent, End, Service, Step};
 pub(crate) use self::failover::Failover;
 #[cfg(test)]
 pub(crate) use self::health::Verdict;

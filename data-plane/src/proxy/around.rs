@@ -5,7 +5,6 @@
 //! connection that has switched protocols is passed on as it is.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -25,12 +24,12 @@ use super::server_body::ServerBody;
 use super::{Answer, Onward, Payload, service, through};
 use crate::counter::Counters;
 use crate::middleware::{Around, Buffering, CircuitBreaker, Errors, Retry};
-use crate::routing::Route;
+use crate::routing::Stage;
 
 /// The way inside.
 struct Inside<'a> {
     client: &'a Rc<Client>,
-    route: &'a Arc<Route>,
+    stage: Stage<'a>,
     /// First middleware of it.
     from: usize,
     record: Option<&'a mut Record>,
@@ -39,7 +38,7 @@ struct Inside<'a> {
 /// Takes a request through a middleware and what is inside of it.
 pub(super) async fn around(
     client: &Rc<Client>,
-    route: &Arc<Route>,
+    stage: Stage<'_>,
     around: Around,
     from: usize,
     head: Head,
@@ -48,7 +47,7 @@ pub(super) async fn around(
 ) -> Answer {
     let inside = Inside {
         client,
-        route,
+        stage,
         from,
         record,
     };
@@ -63,7 +62,7 @@ pub(super) async fn around(
 impl Inside<'_> {
     async fn go(&mut self, head: Head, onward: Onward) -> Answer {
         let record = self.record.as_deref_mut();
-        let way = through(self.client, self.route, self.from, head, onward, record);
+        let way = through(self.client, self.stage, self.from, head, onward, record);
         // Boxed, as it may come here again.
         Box::pin(way).await
     }
@@ -82,13 +81,13 @@ impl Inside<'_> {
             upgrade: None,
             expects_continue: false,
         };
-        let (client, route) = (self.client, self.route);
+        let (client, route) = (self.client, self.stage.route);
         let fetched = match errors.service() {
             Some(service) => service::serve_by(client, route, service, page, nothing).await,
             None => Err(ProxyError::Internal),
         };
         let page = fetched.unwrap_or_else(|error| {
-            let mut page = Answer::from_error(self.client, Some(self.route), &error);
+            let mut page = Answer::from_error(self.client, Some(self.stage.route), &error);
             // What failed first is what the client came for.
             if !answer.reason.is_empty() {
                 page.reason = answer.reason;
@@ -109,7 +108,7 @@ impl Inside<'_> {
     /// `circuitBreaker`.
     async fn watched(mut self, breaker: &CircuitBreaker, head: Head, onward: Onward) -> Answer {
         if let Err(answer) = breaker.admit() {
-            return Answer::from_middleware(self.client, self.route, *answer);
+            return Answer::from_middleware(self.client, self.stage.route, *answer);
         }
         let begun = Instant::now();
         let answer = self.go(head, onward).await;
@@ -124,7 +123,7 @@ impl Inside<'_> {
             Ok(Some(body)) => body,
             Ok(None) => {
                 let answer = Buffering::too_long();
-                return Answer::from_middleware(self.client, self.route, answer);
+                return Answer::from_middleware(self.client, self.stage.route, answer);
             }
             Err(error) => return self.failed(&error),
         };
@@ -169,7 +168,7 @@ impl Inside<'_> {
             }
             Ok(None) => {
                 let answer = Buffering::answer_too_long();
-                Answer::from_middleware(self.client, self.route, answer)
+                Answer::from_middleware(self.client, self.stage.route, answer)
             }
             Err(error) => self.failed(&error),
         }
@@ -224,7 +223,7 @@ impl Inside<'_> {
     }
 
     fn failed(&self, error: &ProxyError) -> Answer {
-        Answer::from_error(self.client, Some(self.route), error)
+        Answer::from_error(self.client, Some(self.stage.route), error)
     }
 }
 

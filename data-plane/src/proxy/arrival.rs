@@ -123,7 +123,7 @@ pub(crate) fn depart(service: &LoadBalancer, head: &mut Head, draining: bool) ->
     }
 }
 
-/// How far a request came through its route's middlewares.
+/// How far a request came through the middlewares of its stage.
 #[derive(Default)]
 pub(crate) struct Passage {
     /// Those that let it pass.
@@ -155,16 +155,16 @@ impl Passage {
     }
 }
 
-/// The middlewares on the way in, from where `passage` has come to. `watch` sees what
+/// These middlewares on the way in, from where `passage` has come to. `watch` sees what
 /// each of them made. Stops at one that does what others notice, which is for the
 /// caller to do: the request goes on only after [`Passage::go_on`].
 pub(crate) async fn inward<'r>(
-    route: &'r Route,
+    middlewares: &'r [Arc<Middleware>],
     passage: &mut Passage,
     head: &mut Head,
     mut watch: impl FnMut(&'r Middleware, &Head, Option<&Answer>),
 ) -> Option<Pause> {
-    for middleware in route.middlewares.iter().skip(passage.passed) {
+    for middleware in middlewares.iter().skip(passage.passed) {
         match middleware.on_request(head) {
             Flow::Continue => {}
             Flow::Remember(recall) => passage.recalls.push((passage.passed, recall)),

@@ -17,14 +17,15 @@ use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http_body::Body as _;
 
-use super::Onward;
 use super::connection::Client;
 use super::error::ProxyError;
 use super::forward;
 use super::head::Head;
 use super::service::whole;
-use crate::balance::{Asking, Mirroring, Regard, Service};
+use super::{Onward, Payload, headers, through};
+use crate::balance::{Asking, End, Mirroring, Regard, Service};
 use crate::counter::Counters;
+use crate::routing::{Route, Stage};
 use crate::worker::Worker;
 
 /// Copies of one worker that are under way.
@@ -46,6 +47,9 @@ pub(crate) struct Burden {
 /// The copies of one request.
 pub(crate) struct Copies {
     worker: Rc<Worker>,
+    /// Whose request it is, without its socket: nobody waits for what mirrors answer.
+    client: Rc<Client>,
+    route: Arc<Route>,
     /// `None` once they are sent.
     pending: RefCell<Option<Pending>>,
     /// Bytes on account of the worker's burden.
@@ -73,6 +77,7 @@ impl Copies {
     /// The copies that are due of a request, if any is. It does not switch protocols.
     pub(super) fn begin(
         client: &Client,
+        route: &Arc<Route>,
         mirrorings: &[&Mirroring],
         head: &Head,
         onward: &mut Onward,
@@ -103,6 +108,8 @@ impl Copies {
         };
         let copies = Rc::new(Self {
             worker: Rc::clone(&client.worker),
+            client: Rc::new(client.stream(Rc::clone(&client.patience))),
+            route: Arc::clone(route),
             pending: RefCell::new(Some(pending)),
             held: Cell::new(0),
             answered: Cell::new(false),
@@ -178,8 +185,9 @@ impl Copies {
             let held = Rc::clone(&held);
             let (head, body) = copy(&head, &body, target.with_body);
             let worker = Rc::clone(&self.worker);
+            let (client, route) = (Rc::clone(&self.client), Arc::clone(&self.route));
             tokio::task::spawn_local(async move {
-                let sent = send_copy(&worker, &target.service, head, body);
+                let sent = send_copy(&client, &route, &target.service, head, body);
                 let mirror = target.service.name.as_str();
                 match tokio::time::timeout(TIME_LIMIT, sent).await {
                     Ok(Ok(())) => {}
@@ -251,11 +259,13 @@ fn copy(head: &Head, body: &Bytes, with_body: bool) -> (Head, Bytes) {
 }
 
 async fn send_copy(
-    worker: &Rc<Worker>,
+    client: &Rc<Client>,
+    route: &Arc<Route>,
     service: &Service,
-    head: Head,
+    mut head: Head,
     body: Bytes,
 ) -> Result<(), ProxyError> {
+    let worker = &client.worker;
     let asking = Asking {
         client: head.peer,
         headers: &head.headers,
@@ -263,14 +273,32 @@ async fn send_copy(
     let Some(descent) = service.descend(asking, Regard::Take) else {
         return Err(super::service::no_share(service));
     };
-    let mut turn = descent.turn;
-    // The proxy itself: nobody is interested.
-    if turn.balancer.internal.is_some() {
-        return Ok(());
-    }
-    let sent = forward::forward(worker, &mut turn, head, whole(body), false, None);
-    let mut body = sent.await?.body;
-    body.count(turn.into_load());
+    let body = match descent.end {
+        // The proxy itself: nobody is interested.
+        End::Servers(turn) if turn.balancer.internal.is_some() => return Ok(()),
+        End::Servers(mut turn) => {
+            headers::leave(&mut head.headers, &client.hop, head.omit_forwarded_for);
+            let sent = forward::forward(worker, &mut turn, head, whole(body), false, None);
+            let mut body = sent.await?.body;
+            body.count(turn.into_load());
+            body
+        }
+        End::Behind(behind) => {
+            let onward = Onward {
+                body: whole(body),
+                upgrade: None,
+                expects_continue: false,
+            };
+            let stage = Stage::behind(route, behind);
+            // Boxed so that plain copies do not carry its state.
+            let answer = Box::pin(through(client, stage, 0, head, onward, None)).await;
+            match answer.payload {
+                Payload::Server(body) if answer.reason.is_empty() => body,
+                // A middleware has answered, or has made it another body.
+                _ => return Ok(()),
+            }
+        }
+    };
     Counters::count(&worker.counters.copies);
     // For the connection's sake.
     body.read(DRAIN_LIMIT)

@@ -61,6 +61,18 @@ impl Reason {
     }
 }
 
+/// The answer of this reason code means that no server got to see any of the request.
+pub(super) fn is_before_request(reason: &str) -> bool {
+    let mut reasons = [
+        Reason::NoServer,
+        Reason::ConnectRefused,
+        Reason::ConnectTimeout,
+        Reason::ConnectFailed,
+    ]
+    .into_iter();
+    reasons.any(|it| it.as_str() == reason)
+}
+
 /// A request that ends without a response of an origin.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProxyError {
@@ -271,10 +283,7 @@ impl ProxyError {
 
     /// No server has seen anything of the request.
     pub(crate) fn is_before_request(&self) -> bool {
-        matches!(
-            self,
-            Self::NoServer(_) | Self::ConnectRefused | Self::ConnectTimeout | Self::Connection(_)
-        )
+        is_before_request(self.reason().as_str())
     }
 
     /// What a connection that gave no response head means.

@@ -70,7 +70,7 @@ use self::head::Head;
 use self::server_body::ServerBody;
 use crate::balance::Turn;
 use crate::middleware::{Around, Hold, Recall};
-use crate::routing::{Intake, Route};
+use crate::routing::{Intake, Route, Stage};
 
 /// What rules see of a request that passes the gate.
 pub(crate) fn head_of(parts: http::request::Parts, peer: std::net::IpAddr) -> Option<Head> {
@@ -191,7 +191,8 @@ async fn answer(
         upgrade: arrival.upgrade,
         expects_continue: arrival.expects_continue,
     };
-    Ok(through(client, &route, 0, arrival.head, onward, record).await)
+    let stage = Stage::of(&route);
+    Ok(through(client, stage, 0, arrival.head, onward, record).await)
 }
 
 /// What goes to the server besides the head.
@@ -214,7 +215,7 @@ enum Inward {
 /// The middlewares in from this one on, the server, the middlewares out.
 async fn through(
     client: &Rc<Client>,
-    route: &Arc<Route>,
+    stage: Stage<'_>,
     from: usize,
     mut head: Head,
     mut onward: Onward,
@@ -224,10 +225,11 @@ async fn through(
         passed: from,
         ..Passage::default()
     };
+    let route = stage.route;
     let record_in = record.as_deref_mut();
     let inward = inward(
         client,
-        route,
+        stage,
         &mut passage,
         &mut head,
         &mut onward,
@@ -254,30 +256,31 @@ async fn through(
         (Inward::Around(outer), None) => {
             let from = passage.passed + 1;
             // Boxed so that routes without them do not carry their state.
-            let inside = around::around(client, route, outer, from, head, onward, record);
+            let inside = around::around(client, stage, outer, from, head, onward, record);
             Box::pin(inside).await
         }
         (Inward::Through, None) => {
-            match service::serve(client, route, head, onward, record).await {
+            match service::serve(client, stage, head, onward, record).await {
                 Ok(answer) => answer,
                 Err(error) => Answer::from_error(client, Some(route), &error),
             }
         }
     };
-    outward(client, route, from, passage, &mut answer).await;
+    outward(client, stage, from, passage, &mut answer).await;
     answer
 }
 
 /// As far in as the middlewares let the request.
 async fn inward(
     client: &Rc<Client>,
-    route: &Arc<Route>,
+    stage: Stage<'_>,
     passage: &mut Passage,
     head: &mut Head,
     onward: &mut Onward,
     mut record: Option<&mut Record>,
 ) -> Inward {
-    while let Some(pause) = arrival::inward(route, passage, head, |_, _, _| ()).await {
+    let (route, middlewares) = (stage.route, stage.middlewares);
+    while let Some(pause) = arrival::inward(middlewares, passage, head, |_, _, _| ()).await {
         match pause {
             // Boxed so that routes without them do not carry their state.
             Pause::Enter(limit) => match Box::pin(limit.enter()).await {
@@ -312,7 +315,7 @@ async fn inward(
 /// Out through those middlewares from `from` on that the request has passed.
 async fn outward(
     client: &Rc<Client>,
-    route: &Arc<Route>,
+    stage: Stage<'_>,
     from: usize,
     passage: Passage,
     answer: &mut Answer,
@@ -323,7 +326,8 @@ async fn outward(
         holds,
         ..
     } = passage;
-    let passed = route.middlewares.get(from..passed).unwrap_or_default();
+    let route = stage.route;
+    let passed = stage.middlewares.get(from..passed).unwrap_or_default();
     for (at, middleware) in passed.iter().enumerate().rev() {
         let recall = recalls
             .pop_if(|(of, _)| *of == from + at)

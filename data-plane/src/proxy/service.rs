@@ -18,11 +18,11 @@ use super::access_log::Record;
 use super::body::RequestBody;
 use super::connection::Client;
 use super::copies::Copies;
-use super::error::ProxyError;
+use super::error::{self, ProxyError};
 use super::head::Head;
-use super::{Answer, Onward, Payload, headers, to_server};
-use crate::balance::{Asking, Descent, Failover, Regard, Service};
-use crate::routing::Route;
+use super::{Answer, Onward, Payload, headers, through, to_server};
+use crate::balance::{Asking, Descent, End, Failover, Regard, Service};
+use crate::routing::{Route, Stage};
 
 /// A request that can be sent once more.
 struct Spare {
@@ -41,16 +41,16 @@ enum Kept {
     TooLarge,
 }
 
-/// The answer of the route's service.
+/// The answer of the service at the end of a stage.
 pub(super) async fn serve(
     client: &Rc<Client>,
-    route: &Route,
-    mut head: Head,
+    stage: Stage<'_>,
+    head: Head,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
-    headers::leave(&mut head.headers, &client.hop, head.omit_forwarded_for);
-    let descent = descend(&route.service, &head)?;
+    let route = stage.route;
+    let descent = descend(stage.service, &head)?;
     if descent.mirrorings.is_empty() && descent.failovers.is_empty() {
         return plain(client, route, descent, head, onward, record).await;
     }
@@ -60,12 +60,11 @@ pub(super) async fn serve(
 /// The answer of another service, to a request that no client sent.
 pub(super) async fn serve_by(
     client: &Rc<Client>,
-    route: &Route,
+    route: &Arc<Route>,
     service: &Service,
-    mut head: Head,
+    head: Head,
     onward: Onward,
 ) -> Result<Answer, ProxyError> {
-    headers::leave(&mut head.headers, &client.hop, head.omit_forwarded_for);
     let descent = descend(service, &head)?;
     elaborate(client, route, descent, head, onward, None).await
 }
@@ -89,14 +88,24 @@ pub(super) fn no_share(service: &Service) -> ProxyError {
 
 async fn plain(
     client: &Rc<Client>,
-    route: &Route,
+    route: &Arc<Route>,
     descent: Descent<'_>,
-    head: Head,
+    mut head: Head,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
-    let Descent { turn, cookies, .. } = descent;
-    let mut answer = to_server(client, route, turn, head, onward, record).await?;
+    let Descent { end, cookies, .. } = descent;
+    let mut answer = match end {
+        End::Servers(turn) => {
+            headers::leave(&mut head.headers, &client.hop, head.omit_forwarded_for);
+            to_server(client, route, turn, head, onward, record).await?
+        }
+        End::Behind(behind) => {
+            let stage = Stage::behind(route, behind);
+            // Boxed, as it comes here again.
+            Box::pin(through(client, stage, 0, head, onward, record)).await
+        }
+    };
     let cookies = cookies.into_iter().map(|cookie| (SET_COOKIE, cookie));
     answer.parts.headers.extend(cookies);
     Ok(answer)
@@ -105,7 +114,7 @@ async fn plain(
 /// With mirrors or a fallback on the way.
 fn elaborate<'f>(
     client: &'f Rc<Client>,
-    route: &'f Route,
+    route: &'f Arc<Route>,
     descent: Descent<'f>,
     mut head: Head,
     mut onward: Onward,
@@ -122,7 +131,7 @@ fn elaborate<'f>(
                 upgrade: onward.upgrade.clone(),
             }),
         };
-        let copies = Copies::begin(client, &descent.mirrorings, &head, &mut onward);
+        let copies = Copies::begin(client, route, &descent.mirrorings, &head, &mut onward);
         let record = &mut record;
         let mut outcome = plain(client, route, descent, head, onward, record.as_deref_mut()).await;
         if let Some(copies) = copies
@@ -150,7 +159,7 @@ fn elaborate<'f>(
 
 async fn fall_back(
     client: &Rc<Client>,
-    route: &Route,
+    route: &Arc<Route>,
     fallback: &Arc<Service>,
     head: Head,
     onward: Onward,
@@ -163,7 +172,10 @@ async fn fall_back(
 /// Does the fallback answer instead?
 fn is_replaced(failover: &Failover, outcome: &Result<Answer, ProxyError>) -> bool {
     match outcome {
-        Ok(answer) => failover.replaces(answer.parts.status),
+        // Behind middlewares an error has become an answer.
+        Ok(answer) => {
+            failover.replaces(answer.parts.status) || error::is_before_request(answer.reason)
+        }
         // No server got to see any of the request.
         Err(error) => error.is_before_request() || failover.replaces(error.status()),
     }

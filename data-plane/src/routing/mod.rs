@@ -34,7 +34,7 @@ pub(crate) use self::entry_point::{EntryPoint, Http2Limits};
 pub(crate) use self::intake::{Intake, Underscores};
 use self::listing::Listing;
 pub(crate) use self::matcher::{Failure, is_secret};
-pub(crate) use self::route::Route;
+pub(crate) use self::route::{Route, Stage};
 pub(crate) use self::terms::Terms;
 use crate::balance::{LoadBalancer, Roster, Server};
 use crate::middleware::Share;

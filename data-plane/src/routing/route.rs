@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::matcher::Matcher;
-use crate::balance::Service;
+use crate::balance::{Behind, Service};
 use crate::middleware::Middleware;
 
 /// A router in service.
@@ -25,6 +25,36 @@ pub(crate) struct Route {
     pub(crate) loop_guard: Option<HeaderValue>,
     /// The rule. Shared with the table before when only other parts changed.
     pub(super) matcher: Arc<Matcher>,
+}
+
+/// Middlewares, and the service behind them: all of a route, or the way to one of the
+/// services that its service consists of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stage<'r> {
+    pub(crate) route: &'r Arc<Route>,
+    /// Outermost first.
+    pub(crate) middlewares: &'r [Arc<Middleware>],
+    pub(crate) service: &'r Arc<Service>,
+}
+
+impl<'r> Stage<'r> {
+    /// All of a route.
+    pub(crate) fn of(route: &'r Arc<Route>) -> Self {
+        Self {
+            route,
+            middlewares: &route.middlewares,
+            service: &route.service,
+        }
+    }
+
+    /// The way to a part of the route's service.
+    pub(crate) fn behind(route: &'r Arc<Route>, behind: &'r Behind) -> Self {
+        Self {
+            route,
+            middlewares: &behind.middlewares,
+            service: &behind.service,
+        }
+    }
 }
 
 impl Route {

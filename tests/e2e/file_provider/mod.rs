@@ -1,8 +1,9 @@
 //! Files of the file provider through both planes: what they declare is served,
 //! follows them, and goes together with what containers declare.
 
+mod composition;
+
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use fairway_tests::wait::wait_for;
 use fairway_tests::world::{Setting, World, routed};
@@ -184,7 +185,7 @@ async fn a_broken_file_keeps_its_last_good_state_and_says_where_it_is_broken() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_single_file_may_come_later_and_without_watch_it_is_read_once() {
+async fn a_single_file_may_come_later_and_without_watch_it_is_read_when_asked_to() {
     let folder = Folder::with("");
     let path = folder.path("single.toml");
     let flag = format!("--providers.file.filename={}", path.display());
@@ -205,6 +206,10 @@ async fn a_single_file_may_come_later_and_without_watch_it_is_read_once() {
                 [[http.services.a.loadBalancer.servers]]\nurl = \"http://127.0.0.1:9\"\n";
     folder.write("single.toml", text);
     wait_sent(&world, "a.test", "https://a.test/").await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(once.get("a.test", "/").await.status(), 404);
+    // Asked to, it reads the file again.
+    let own = std::process::id().to_string();
+    let mut kill = std::process::Command::new("kill");
+    assert!(kill.args(["-HUP", &own]).status().unwrap().success());
+    wait_sent(&once, "a.test", "https://a.test/").await;
 }

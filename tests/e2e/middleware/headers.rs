@@ -167,3 +167,91 @@ async fn only_allowed_hosts_are_served() {
     assert_eq!(reply.seen().name, "bad");
     assert_eq!(ask(&world, "dev", "GET /", "").await.seen().name, "dev");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_are_set_replaced_and_deleted_on_both_ways() {
+    let world = World::start().await;
+    let options = [
+        ("headers.customrequestheaders.x-set", "one"),
+        ("headers.customrequestheaders.X-Gone", ""),
+        ("headers.customrequestheaders.Host", "inner.test"),
+        ("headers.customresponseheaders.x-told", "yes"),
+        ("headers.customresponseheaders.X-Container", ""),
+        ("headers.customresponseheaders.X-Nonce", "ours"),
+    ];
+    serve(&world, "custom", &options).await;
+    let headers = "X-Set: theirs\r\nX-Set: again\r\nX-Gone: 1\r\nX-Kept: 1\r\nX-Nonce: theirs\r\n";
+    let reply = ask(&world, "custom", "GET /", headers).await;
+    let seen = reply.seen();
+    let all = |name: &str| {
+        let values = seen.headers.iter().filter(|(it, _)| it == name);
+        Vec::from_iter(values.map(|(_, value)| value.as_str()))
+    };
+    assert_eq!(all("x-set"), ["one"]);
+    assert_eq!(all("x-gone"), Vec::<&str>::new());
+    assert_eq!(all("x-kept"), ["1"]);
+    assert_eq!(all("host"), ["inner.test"]);
+    assert_eq!(all("x-forwarded-host"), ["custom.test"]);
+    for (name, expected) in [
+        ("x-told", Some("yes")),
+        ("x-container", None),
+        ("x-nonce", Some("ours")),
+    ] {
+        assert_eq!(reply.head.header(name), expected, "{name}");
+    }
+    let silent = ("headers.customrequestheaders.X-Forwarded-For", "");
+    serve(&world, "silent", &[silent]).await;
+    let seen = ask(&world, "silent", "GET /", "").await.seen();
+    assert_eq!(seen.header("x-forwarded-for"), None);
+    assert_eq!(seen.header("x-real-ip"), Some("127.0.0.1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_origin_is_answered_with_a_star_and_no_age_is_an_age_of_nothing() {
+    let world = World::start().await;
+    let options = [
+        ("headers.accesscontrolalloworiginlist", "*"),
+        ("headers.accesscontrolallowheaders", "*"),
+        ("headers.accesscontrolallowmethods", "*"),
+        ("headers.accesscontrolmaxage", "0"),
+    ];
+    serve(&world, "star", &options).await;
+    let both = [
+        &options[..],
+        &[("headers.accesscontrolallowcredentials", "true")],
+    ]
+    .concat();
+    serve(&world, "cookies", &both).await;
+    let asked = "Origin: https://a.test\r\nAccess-Control-Request-Method: PUT\r\n\
+                 Access-Control-Request-Headers: X-A,X-B\r\n";
+    for (name, origin, headers, method, credentials) in [
+        ("star", "*", "*", "*", None),
+        ("cookies", "https://a.test", "X-A,X-B", "PUT", Some("true")),
+    ] {
+        let reply = ask(&world, name, "OPTIONS /", asked).await;
+        let header = |name: &str| reply.head.header(name);
+        assert_eq!(
+            header("access-control-allow-origin"),
+            Some(origin),
+            "{name}"
+        );
+        assert_eq!(
+            header("access-control-allow-headers"),
+            Some(headers),
+            "{name}"
+        );
+        assert_eq!(
+            header("access-control-allow-methods"),
+            Some(method),
+            "{name}"
+        );
+        assert_eq!(
+            header("access-control-allow-credentials"),
+            credentials,
+            "{name}"
+        );
+        assert_eq!(header("access-control-max-age"), Some("0"), "{name}");
+    }
+    let reply = ask(&world, "star", "GET /", "").await;
+    assert_eq!(reply.seen().name, "star", "without an origin");
+}

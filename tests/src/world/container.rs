@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::backend::{Backend, Mode};
+use crate::backend::{Backend, Mode, Seen};
 use crate::fake_docker::ContainerSpec;
 
 use super::World;
@@ -115,6 +115,11 @@ impl World {
     /// Requests a container got.
     pub fn requests(&self, name: &str) -> usize {
         self.backends().get(name).map_or(0, Backend::requests)
+    }
+
+    /// The last request a container got, if its process runs.
+    pub fn last(&self, name: &str) -> Option<Seen> {
+        self.backends().get(name).and_then(Backend::last)
     }
 
     fn backends(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<String, Backend>> {

@@ -14,17 +14,13 @@ pub(super) fn decode(fields: &mut Fields, file: &str) -> Option<Service> {
         .groups()
         .filter(|group| KINDS.contains(group))
         .collect();
-    if !fields.list("middlewares").is_empty() && kinds.as_slice() != ["loadBalancer"] {
-        let message = "only a service with a loadBalancer can have middlewares";
-        let advice = "name them in the routers that use the service";
-        fields.reject("middlewares", message, advice);
-    }
     match kinds.as_slice() {
         ["loadBalancer"] => Some(Service::LoadBalancer(balanced(fields, file))),
         ["weighted"] => Some(Service::Weighted(weighted(fields))),
         ["highestRandomWeight"] => Some(Service::HighestRandomWeight(HighestRandomWeight {
             services: parts(fields, "highestRandomWeight"),
             health_check: fields.has_group("highestRandomWeight.healthCheck"),
+            middlewares: fields.list("middlewares"),
         })),
         ["mirroring"] => Some(Service::Mirroring(mirroring(fields))),
         ["failover"] => Some(Service::Failover(failover(fields))),
@@ -65,6 +61,7 @@ fn weighted(fields: &mut Fields) -> Weighted {
         services: parts(fields, "weighted"),
         sticky: sticky(fields, "weighted"),
         health_check: fields.has_group("weighted.healthCheck"),
+        middlewares: fields.list("middlewares"),
     }
 }
 
@@ -120,6 +117,7 @@ fn mirroring(fields: &mut Fields) -> Mirroring {
         mirror_body: fields.boolean("mirroring.mirrorBody").unwrap_or(true),
         max_body_size: limit(fields, "mirroring.maxBodySize"),
         health_check: fields.has_group("mirroring.healthCheck"),
+        middlewares: fields.list("middlewares"),
     }
 }
 
@@ -133,6 +131,7 @@ fn failover(fields: &mut Fields) -> Failover {
         fallback: required(fields, "failover.fallback"),
         health_check: fields.has_group("failover.healthCheck"),
         errors,
+        middlewares: fields.list("middlewares"),
     }
 }
 

@@ -181,7 +181,10 @@ mod tests {
             rule_syntax: RuleSyntax::default(),
         };
         let (out, spoken) = watch::channel(None);
-        (AbortOnDropHandle::new(tokio::spawn(run(options, out))), spoken)
+        (
+            AbortOnDropHandle::new(tokio::spawn(run(options, out))),
+            spoken,
+        )
     }
 
     async fn wait_routers(spoken: &mut Spoken, expected: &[&str]) {

@@ -135,9 +135,7 @@ fn index<'a>(args: Args<'_, 'a>) -> Answer<'a> {
             (Value::Labels(labels), Value::Text(key)) => {
                 Value::Text(labels.get(key).cloned().unwrap_or_default())
             }
-            (Value::Map(map), Value::Text(key)) => {
-                map.get(key).cloned().unwrap_or(Value::Nothing)
-            }
+            (Value::Map(map), Value::Text(key)) => map.get(key).cloned().unwrap_or(Value::Nothing),
             (Value::List(items), Value::Number(at)) => {
                 let item = usize::try_from(*at).ok().and_then(|at| items.get(at));
                 item.cloned()
@@ -180,8 +178,13 @@ fn slice<'a>(args: Args<'_, 'a>) -> Answer<'a> {
     };
     let (start, end) = (end(1, 0)?, end(2, length)?);
     let part = match args.value(0) {
-        Value::Text(text) => text.get(start..end).map(|text| Value::Text(text.to_owned())),
-        _ => args.list(0)?.get(start..end).map(|it| Value::list(it.to_vec())),
+        Value::Text(text) => text
+            .get(start..end)
+            .map(|text| Value::Text(text.to_owned())),
+        _ => args
+            .list(0)?
+            .get(start..end)
+            .map(|it| Value::list(it.to_vec())),
     };
     part.ok_or_else(|| TemplateError::new(format!("there is no part from {start} to {end}")))
 }

@@ -53,9 +53,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::Text(kind.to_owned()))
     }),
     function("print", (0, ANY), |it| {
-        Ok(Value::Text(
-            it.all().iter().map(Value::to_string).collect(),
-        ))
+        Ok(Value::Text(it.all().iter().map(Value::to_string).collect()))
     }),
     function("println", (0, ANY), |it| {
         let shown: Vec<_> = it.all().iter().map(Value::to_string).collect();
@@ -160,9 +158,7 @@ fn verbatim(verb: Option<char>, value: &Value<'_>) -> Result<String, TemplateErr
             let kind = value.kind();
             Err(TemplateError::new(format!("%{verb} does not take {kind}")))
         }
-        _ => Err(TemplateError::new(
-            "it knows %s, %v, %q, %d, %x, %t and %%",
-        )),
+        _ => Err(TemplateError::new("it knows %s, %v, %q, %d, %x, %t and %%")),
     }
 }
 

@@ -126,7 +126,11 @@ pub(super) fn check(name: &str, given: usize) -> Result<(), TemplateError> {
         ANY => format!("at least {least}"),
         most => format!("{least} to {most}"),
     };
-    let noun = if count == "1" { "argument" } else { "arguments" };
+    let noun = if count == "1" {
+        "argument"
+    } else {
+        "arguments"
+    };
     Err(TemplateError::new(format!(
         "{name} takes {count} {noun}, not {given}"
     )))
@@ -240,4 +244,35 @@ fn bounded(size: usize) -> Result<(), TemplateError> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_document_names_every_function() {
+        let document = include_str!("../../../../docs/files.md");
+        let (_, chapter) = document.split_once("\n## Templates\n").unwrap();
+        let chapter = chapter.split("\n## ").next().unwrap();
+        let lists = chapter.split("\n* ").skip(1);
+        let lists = lists.map(|list| list.split("\n\n").next().unwrap());
+        let told: BTreeSet<&str> = lists
+            .flat_map(|list| list.split('`').skip(1).step_by(2))
+            .collect();
+        let names = functions().map(|function| function.name);
+        let known: BTreeSet<&str> = names.chain(["and", "or", ENVIRONMENT]).collect();
+        assert_eq!(told, known);
+    }
+
+    #[test]
+    fn no_function_is_there_twice_or_available_and_not() {
+        let mut seen = BTreeSet::new();
+        for name in functions().map(|function| function.name) {
+            assert!(seen.insert(name), "{name}");
+            assert!(!NOT_AVAILABLE.contains(&name), "{name}");
+        }
+    }
 }

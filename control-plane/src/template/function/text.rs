@@ -142,7 +142,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("sha256sum", (1, 1), |it| {
         let sum = Sha256::digest(it.text(0).as_bytes());
-        made(sum.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        made(
+            sum.iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        )
     }),
     function("base", (1, 1), |it| {
         let text = it.text(0);

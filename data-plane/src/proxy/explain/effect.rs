@@ -4,6 +4,8 @@
 //! The way out is walked as for a real answer, innermost first, with what each
 //! middleware kept of this request.
 
+use std::sync::Arc;
+
 use fairway_proto::discovery::v1 as wire;
 use http::header::{ACCESS_CONTROL_ALLOW_CREDENTIALS, LOCATION, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -11,20 +13,20 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::super::arrival::{self, Passage, Pause};
 use super::super::head::Head;
 use crate::middleware::{Answer, ForwardAuth, Middleware, Recall};
-use crate::routing::{Route, is_secret};
+use crate::routing::is_secret;
 
 /// Stands for what a server may have said: shows whether `Vary` is replaced or added to.
 const SERVER_VARY: HeaderValue = HeaderValue::from_static("*server");
 
-/// Runs the middlewares on `head` and says what each does on the way in.
+/// Runs these middlewares on `head` and says what each does on the way in.
 pub(super) async fn tell_way_in(
-    route: &Route,
+    middlewares: &[Arc<Middleware>],
     head: &mut Head,
     told: &mut wire::Explanation,
 ) -> Passage {
     let mut passage = Passage::default();
-    while let Some(pause) = inward(route, &mut passage, head, told).await {
-        let middleware = route.middlewares.get(passage.passed);
+    while let Some(pause) = inward(middlewares, &mut passage, head, told).await {
+        let middleware = middlewares.get(passage.passed);
         let name = middleware.map_or("", |it| it.name()).to_owned();
         let step = match pause {
             Pause::Ask(auth) => ask(&mut passage, name, &auth),
@@ -81,7 +83,7 @@ fn decide(
 
 /// Goes on through the middlewares, up to one that does what others notice.
 async fn inward(
-    route: &Route,
+    middlewares: &[Arc<Middleware>],
     passage: &mut Passage,
     head: &mut Head,
     told: &mut wire::Explanation,
@@ -100,12 +102,18 @@ async fn inward(
         });
         before.clone_from(after);
     };
-    arrival::inward(route, passage, head, watch).await
+    arrival::inward(middlewares, passage, head, watch).await
 }
 
 /// What those that let the request pass do to the answer, whose status stands in `told`
-/// if it is known. An error page takes the place of all that is inside of it.
-pub(super) fn tell_way_out(route: &Route, mut passage: Passage, told: &mut wire::Explanation) {
+/// if it is known. An error page takes the place of all that is inside of it. The steps
+/// of these middlewares begin at `first`.
+pub(super) fn tell_way_out(
+    middlewares: &[Arc<Middleware>],
+    first: usize,
+    mut passage: Passage,
+    told: &mut wire::Explanation,
+) {
     let known = u16::try_from(told.status).ok();
     let mut known = known.and_then(|status| StatusCode::from_u16(status).ok());
     let (mut parts, ()) = Response::new(()).into_parts();
@@ -113,8 +121,9 @@ pub(super) fn tell_way_out(route: &Route, mut passage: Passage, told: &mut wire:
         Some(answer) => parts.headers.clone_from(&answer.headers),
         None => drop(parts.headers.insert(VARY, SERVER_VARY)),
     }
-    let passed = route.middlewares.get(..passage.passed).unwrap_or_default();
-    let steps = passed.iter().zip(&mut told.middlewares);
+    let passed = middlewares.get(..passage.passed).unwrap_or_default();
+    let own = told.middlewares.get_mut(first..).unwrap_or_default();
+    let steps = passed.iter().zip(own);
     for (at, (middleware, step)) in steps.enumerate().rev() {
         if let Some((status, service)) = known.and_then(|status| middleware.replaces(status)) {
             known = Some(status);
@@ -139,7 +148,7 @@ pub(super) fn tell_way_out(route: &Route, mut passage: Passage, told: &mut wire:
         step.effects.extend(effects);
         step.effects.extend(later);
     }
-    for step in &mut told.middlewares {
+    for step in told.middlewares.iter_mut().skip(first) {
         if step.effects.is_empty() {
             step.effects
                 .push("changes nothing in this request".to_owned());

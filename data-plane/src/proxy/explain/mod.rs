@@ -23,7 +23,7 @@ use self::service::tell_service;
 use super::arrival;
 use super::error::ProxyError;
 use super::head::Head;
-use crate::routing::{EntryPoint, Failure, Route, RouteTable};
+use crate::routing::{EntryPoint, Failure, Route, RouteTable, Stage};
 
 /// Routers named in one answer. Those that failed at once are left out first.
 const MAX_TRIED: usize = 200;
@@ -101,16 +101,27 @@ async fn walk(
     told.router.clone_from(&route.name);
     told.service.clone_from(&route.service.name);
     arrival::guard_loop(route, head)?;
-    let passage = tell_way_in(route, head, told).await;
+    tell_stage(Stage::of(route), head, own.draining, told).await;
+    Ok(())
+}
+
+/// Through the middlewares of a stage to its service, and back.
+async fn tell_stage(
+    stage: Stage<'_>,
+    head: &mut Head,
+    draining: bool,
+    told: &mut wire::Explanation,
+) {
+    let first = told.middlewares.len();
+    let passage = tell_way_in(stage.middlewares, head, told).await;
     if let Some(answer) = &passage.answer {
         told.status = answer.status.as_u16().into();
         answer.reason.clone_into(&mut told.reason);
         told.location = text(answer.headers.get(LOCATION));
-    } else if let Err(error) = tell_service(&route.service, head, own.draining, told) {
+    } else if let Err(error) = tell_service(stage, head, draining, told).await {
         tell_error(&error, told);
     }
-    tell_way_out(route, passage, told);
-    Ok(())
+    tell_way_out(stage.middlewares, first, passage, told);
 }
 
 fn tell_error(error: &ProxyError, told: &mut wire::Explanation) {

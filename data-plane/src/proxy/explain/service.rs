@@ -10,14 +10,15 @@ use super::super::forward::based;
 use super::super::head::Head;
 use super::super::service::no_share;
 use super::text;
-use crate::balance::{Asking, Mirroring, Server, Service, Standing, Step, Why};
+use crate::balance::{Asking, Behind, Mirroring, Server, Service, Standing, Step, Why};
+use crate::routing::Stage;
 
 /// Steps at most: more than a table can have.
 const MAX_STEPS: usize = 64;
 
 /// Says which way the request goes and who could get it.
-pub(super) fn tell_service(
-    service: &Service,
+pub(super) async fn tell_service(
+    stage: Stage<'_>,
     head: &mut Head,
     draining: bool,
     told: &mut wire::Explanation,
@@ -26,7 +27,13 @@ pub(super) fn tell_service(
         client: head.peer,
         headers: &head.headers,
     };
-    tell_steps(service, asking, told);
+    let service = &**stage.service;
+    if let Some(behind) = tell_steps(service, asking, told) {
+        // Boxed, as it comes here again.
+        let inside = Stage::behind(stage.route, behind);
+        Box::pin(super::tell_stage(inside, head, draining, told)).await;
+        return Ok(());
+    }
     let (first, servers) = service
         .candidates(asking)
         .ok_or_else(|| no_share(service))?;
@@ -48,10 +55,15 @@ pub(super) fn tell_service(
     Ok(())
 }
 
-fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explanation) {
+/// Answers the middlewares that the way ends at, if it does not end at servers.
+fn tell_steps<'s>(
+    mut service: &'s Service,
+    asking: Asking<'_>,
+    told: &mut wire::Explanation,
+) -> Option<&'s Behind> {
     for _ in 0..MAX_STEPS {
         let Some(step) = service.step(asking) else {
-            return;
+            break;
         };
         let (kind, next, effect) = match step {
             Step::Weighted(next, Why::Turn) => ("weighted", next, "its turn".to_owned()),
@@ -86,6 +98,7 @@ fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explan
         });
         service = next;
     }
+    service.behind()
 }
 
 fn copies(mirroring: &Mirroring) -> String {

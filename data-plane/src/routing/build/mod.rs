@@ -90,7 +90,13 @@ pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<
         transports: transports(mirror, previous, &mut rejections),
         ..Parts::default()
     };
-    let services = Services::new(mirror, previous, &parts.transports, &mut roster);
+    let services = Services::new(
+        mirror,
+        previous,
+        &parts.transports,
+        &parts.middlewares,
+        &mut roster,
+    );
     parts.services = services.build(&mut rejections);
     let routers = Routers {
         mirror,
@@ -265,6 +271,8 @@ fn in_service(parts: &Parts) -> impl Iterator<Item = &LoadBalancer> {
     let asked = parts.middlewares.values().map(|part| &part.built);
     let asked = asked.chain(stale().flat_map(|part| &part.built.middlewares));
     let services = parts.services.values().map(|part| &part.built);
+    let behind = services.clone().filter_map(|service| service.behind());
+    let asked = asked.chain(behind.flat_map(|it| &it.middlewares));
     let services = services.chain(stale().map(|part| &part.built.service));
     services
         .flat_map(|service| {

@@ -13,12 +13,14 @@ use std::sync::Arc;
 
 use fairway_proto::discovery::v1::{self as wire, Rejection, Resource, ResourceKind};
 use wire::resource::Spec;
+use wire::service::Parts;
 
 use super::super::RouteTable;
 use super::super::error::BuildError;
 use super::{Part, PartsOf, is_same, located, rejection};
 use crate::balance::{Roster, Service, Transport};
 use crate::discovery::Mirror;
+use crate::middleware::Middleware;
 
 /// Services within services. A person who writes more has made a mistake.
 const MAX_LEVELS: usize = 16;
@@ -28,6 +30,7 @@ pub(super) struct Services<'b> {
     mirror: &'b Mirror,
     previous: &'b RouteTable,
     transports: &'b PartsOf<Transport>,
+    middlewares: &'b PartsOf<Middleware>,
     roster: &'b mut Roster,
     built: PartsOf<Service>,
     /// Those that cannot be built as sent.
@@ -41,12 +44,14 @@ impl<'b> Services<'b> {
         mirror: &'b Mirror,
         previous: &'b RouteTable,
         transports: &'b PartsOf<Transport>,
+        middlewares: &'b PartsOf<Middleware>,
         roster: &'b mut Roster,
     ) -> Self {
         Self {
             mirror,
             previous,
             transports,
+            middlewares,
             roster,
             built: PartsOf::new(),
             errors: HashMap::new(),
@@ -111,13 +116,45 @@ impl<'b> Services<'b> {
             services.push(self.part(part)?);
         }
         let known = self.previous.parts.services.get(name);
+        let middlewares = self.before(spec, known.map(|known| &*known.built))?;
         let unchanged = known
             .filter(|known| is_same(&known.source, resource) && known.built.consists_of(&services))
+            .filter(|known| known.built.is_behind(&middlewares))
             .filter(|known| self.has_transport(spec, &known.built));
         match unchanged {
             Some(known) => Ok(Arc::clone(&known.built)),
-            None => self.make(name, spec, services, known.map(|known| &*known.built)),
+            None => {
+                let known = known.map(|known| &*known.built);
+                self.make(name, spec, services, middlewares, known)
+            }
         }
+    }
+
+    /// The middlewares that a service is behind, with what they have counted.
+    fn before(
+        &mut self,
+        spec: &wire::Service,
+        known: Option<&Service>,
+    ) -> Result<Vec<Arc<Middleware>>, BuildError> {
+        let Some(Parts::Behind(behind)) = &spec.parts else {
+            return Ok(Vec::new());
+        };
+        let had = known.and_then(Service::behind);
+        let mut had = had.map_or_else(Vec::new, |had| had.middlewares.to_vec());
+        let mut before = Vec::new();
+        for name in &behind.middlewares {
+            let part = self.middlewares.get(name).filter(|part| part.current);
+            let part = part.ok_or_else(|| {
+                let (kind, name) = ("middleware", name.clone());
+                match self.mirror.contains(ResourceKind::Middleware, &name) {
+                    true => BuildError::Rejected { kind, name },
+                    false => BuildError::Missing { kind, name },
+                }
+            })?;
+            let middleware = Arc::clone(&part.built);
+            before.push(middleware.for_router(&mut had, |service| self.part(service))?);
+        }
+        Ok(before)
     }
 
     /// A service that another one consists of, if it is in service as sent.
@@ -184,8 +221,10 @@ impl<'b> Services<'b> {
         });
         let services: Vec<_> = now.collect();
         let mut part = known.last_good();
+        let had = known.built.behind();
+        let middlewares = had.map_or_else(Vec::new, |had| had.middlewares.to_vec());
         if !known.built.consists_of(&services)
-            && let Ok(built) = self.make(name, spec, services, Some(&known.built))
+            && let Ok(built) = self.make(name, spec, services, middlewares, Some(&known.built))
         {
             part.built = built;
         }
@@ -197,6 +236,7 @@ impl<'b> Services<'b> {
         name: &str,
         spec: &wire::Service,
         services: Vec<Arc<Service>>,
+        middlewares: Vec<Arc<Middleware>>,
         known: Option<&Service>,
     ) -> Result<Arc<Service>, BuildError> {
         let transport = self.transport_of(spec);
@@ -206,7 +246,7 @@ impl<'b> Services<'b> {
         };
         let (roster, previous) = (&mut *self.roster, &self.previous.roster);
         let transport = transport.as_ref().unwrap_or(previous.transport());
-        let service = Service::build(name, &spec, services, known, |server, of| {
+        let service = Service::build(name, &spec, services, middlewares, known, |server, of| {
             roster.enlist(server, of, transport, previous)
         });
         Ok(Arc::new(service?))
@@ -228,7 +268,6 @@ fn without_servers(spec: &wire::Service) -> wire::Service {
 #[cfg(test)]
 mod tests {
     use wire::RejectionKind::{Dependency, Invalid};
-    use wire::service::Parts;
 
     use super::super::super::fixture::*;
     use super::super::tests::{Proxy, pick};

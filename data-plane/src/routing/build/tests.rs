@@ -2,7 +2,7 @@ use fairway_proto::discovery::v1::{self as wire, RejectionKind, ResourceKind};
 
 use super::super::fixture::*;
 use super::*;
-use crate::balance::{Asking, Regard};
+use crate::balance::{Asking, End, Regard};
 use crate::proxy::head::tests::head;
 
 /// A proxy's mirror and table, as updates come in.
@@ -63,7 +63,9 @@ pub(super) fn pick(route: &Route) -> String {
         headers: &headers,
     };
     let descent = route.service.descend(asking, Regard::Take).unwrap();
-    let mut turn = descent.turn;
+    let End::Servers(mut turn) = descent.end else {
+        panic!("middlewares on the way");
+    };
     turn.pick(&[]).unwrap().id.clone()
 }
 
