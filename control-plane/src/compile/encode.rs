@@ -253,7 +253,7 @@ fn health_check(check: &HealthCheck) -> wire::HealthCheck {
     };
     wire::HealthCheck {
         mode: mode.into(),
-        path: check.path.clone(),
+        path: format!("/{}", check.path.trim_start_matches('/')),
         scheme: check.scheme.map_or(0, |it| scheme(it).into()),
         port: check.port.unwrap_or_default().into(),
         hostname: check.hostname.clone(),
