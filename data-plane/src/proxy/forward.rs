@@ -45,7 +45,7 @@ struct Dispatch<'a, 's> {
     turn: &'a mut Turn<'s>,
     /// Gets 1xx responses; its end ends the request.
     client: Option<&'a ClientSocket>,
-    head: Head,
+    head: Box<Head>,
     target: PathAndQuery,
     /// Gives the client leave to send its body.
     leave: Option<Arc<Notify>>,
@@ -63,7 +63,7 @@ struct Dispatch<'a, 's> {
 pub(crate) async fn forward(
     worker: &Rc<Worker>,
     turn: &mut Turn<'_>,
-    mut head: Head,
+    mut head: Box<Head>,
     mut body: RequestBody,
     expects_continue: bool,
     client: Option<&ClientSocket>,
@@ -160,7 +160,8 @@ impl Dispatch<'_, '_> {
             }
             let limit = self.turn.balancer.dial_timeout;
             Counters::count(&self.worker.counters.server_connections);
-            match connect::connect(server, self.http1, limit).await {
+            // Boxed so that requests over open connections do not carry its state.
+            match Box::pin(connect::connect(server, self.http1, limit)).await {
                 Ok(connection) => {
                     pool.share(server, &connection);
                     return Ok((connection, false));
@@ -219,7 +220,7 @@ impl Dispatch<'_, '_> {
         let framing = self.framing(&body);
         let Head {
             method, headers, ..
-        } = &self.head;
+        } = &*self.head;
         let mut out = Outbox::with_head_room();
         let (target, host) = (target.as_str(), self.host(server));
         http1::request_head(out.head(), method, target, host, headers, framing);
