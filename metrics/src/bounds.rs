@@ -130,7 +130,14 @@ mod tests {
     fn what_was_asked_for_is_counted_exactly_whatever_the_grid_is() {
         let asked = [0.25, 0.1, 0.0333, 0.1].map(Duration::from_secs_f64);
         let bounds = Bounds::new(asked);
-        let times = [33 * MS, 33_300_000, 33_300_001, 100 * MS, 250 * MS, 900 * MS];
+        let times = [
+            33 * MS,
+            33_300_000,
+            33_300_001,
+            100 * MS,
+            250 * MS,
+            900 * MS,
+        ];
         let counts = counts(&bounds, &times);
         let shown: Vec<_> = bounds.cumulative(&counts).collect();
         assert_eq!(shown, [(0.0333, 2), (0.1, 4), (0.25, 5)]);

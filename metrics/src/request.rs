@@ -88,7 +88,11 @@ impl Family {
         let merged: Vec<(&Series, Cow<'_, Totals>)> = merge(series);
         self.durations(text, bounds, &merged);
         for (what, of, value) in [
-            ("requests", "requests", Totals::request_bytes as fn(&Totals) -> u64),
+            (
+                "requests",
+                "requests",
+                Totals::request_bytes as fn(&Totals) -> u64,
+            ),
             ("responses", "answers", Totals::response_bytes),
         ] {
             let name = format!("traefik_{word}_{what}_bytes_total");
@@ -126,14 +130,18 @@ impl Family {
         value: impl std::fmt::Display,
     ) {
         let code = it.code.to_string();
-        let own = [
-            ("code", &*code),
-            ("method", it.method),
-            ("protocol", it.protocol),
-            (self.word, &it.name),
-        ];
-        let service = (it.scope == Scope::Router).then_some(("service", it.part.as_str()));
-        text.sample(name, own.into_iter().chain(service).chain(more), value);
+        let mut labels: Vec<(&str, &str)> = Vec::with_capacity(8);
+        labels.push(("code", &code));
+        labels.push(("method", it.method));
+        labels.push(("protocol", it.protocol));
+        labels.push((self.word, &it.name));
+        if it.scope == Scope::Router {
+            labels.push(("service", &it.part));
+        }
+        for label in more {
+            labels.push(label);
+        }
+        text.sample(name, labels, value);
     }
 }
 

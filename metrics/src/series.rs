@@ -120,7 +120,11 @@ impl Totals {
         let fell = counts(self)
             .into_iter()
             .chain(self.buckets.iter().copied())
-            .zip(counts(before).into_iter().chain(before.buckets.iter().copied()))
+            .zip(
+                counts(before)
+                    .into_iter()
+                    .chain(before.buckets.iter().copied()),
+            )
             .any(|(now, before)| now < before);
         if fell {
             return self.clone();

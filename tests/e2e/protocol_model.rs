@@ -109,7 +109,11 @@ impl Drop for Publisher {
 
 async fn serve(address: SocketAddr, latest: &Latest) -> tokio::task::JoinHandle<()> {
     let listener = TcpListener::bind(address).await.unwrap();
-    let service = Service::new(DiscoveryServer::new(latest.subscribe(), Nodes::new(), Stats::default()));
+    let service = Service::new(DiscoveryServer::new(
+        latest.subscribe(),
+        Nodes::new(),
+        Stats::default(),
+    ));
     tokio::spawn(async move {
         let server = tonic::transport::Server::builder().add_service(service);
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

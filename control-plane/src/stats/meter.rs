@@ -87,7 +87,11 @@ impl Meter {
         let lately = second.saturating_sub(RATE_SECONDS)..second;
         let [requests, errors] = [REQUESTS, ERRORS].map(|of| {
             let rows = lately.clone().filter_map(|it| self.counts.get(it));
-            let all: u64 = rows.filter_map(|row| row.get(of)).copied().map(u64::from).sum();
+            let all: u64 = rows
+                .filter_map(|row| row.get(of))
+                .copied()
+                .map(u64::from)
+                .sum();
             per_second(all)
         });
         let latest = second / self.unit;
@@ -106,7 +110,9 @@ impl Meter {
         let all = || second.saturating_sub(WINDOW)..second;
         let counts = |of: usize| {
             let row = move |it| self.counts.get(it).and_then(|row| row.get(of));
-            all().map(|it| row(it).copied().unwrap_or_default()).collect()
+            all()
+                .map(|it| row(it).copied().unwrap_or_default())
+                .collect()
         };
         let mut chart = Chart {
             requests: counts(REQUESTS),
@@ -174,7 +180,9 @@ impl Recent {
             }
         }
         let [requests, errors, micros] = sums;
-        let mean = micros.checked_mul(1000).and_then(|it| it.checked_div(requests));
+        let mean = micros
+            .checked_mul(1000)
+            .and_then(|it| it.checked_div(requests));
         (per_second(requests), per_second(errors), seconds(mean))
     }
 }
@@ -205,7 +213,10 @@ mod tests {
     #[test]
     fn a_rate_is_that_of_the_seconds_that_are_over() {
         let bounds = Bounds::default();
-        for mut meter in [Meter::fine(bounds.buckets()), Meter::coarse(bounds.buckets())] {
+        for mut meter in [
+            Meter::fine(bounds.buckets()),
+            Meter::coarse(bounds.buckets()),
+        ] {
             for second in 91..=100 {
                 meter.add(second, &totals(&bounds, 10, 1_000_000), second % 2 == 0);
             }

@@ -18,9 +18,7 @@ use fairway_metrics::{Bounds, Scope, Series, Totals};
 use fairway_proto::discovery::v1::StatsReport;
 use tokio::time::Instant;
 
-pub use view::{
-    Chart, ObjectStats, Overview, ProxyStats, Rates, ServerProxyStats, ServerStats,
-};
+pub use view::{Chart, ObjectStats, Overview, ProxyStats, Rates, ServerProxyStats, ServerStats};
 
 use state::{Instance, State};
 
@@ -105,7 +103,11 @@ impl Stats {
         let state = self.lock();
         let of = |scope| move |it: &&state::Object| it.scope == scope && it.name == name;
         let object = state.objects.keys().find(of(scope))?;
-        let chart = state.objects.get(object)?.meter.chart(second, &state.bounds);
+        let chart = state
+            .objects
+            .get(object)?
+            .meter
+            .chart(second, &state.bounds);
         let servers = state.objects.iter();
         let servers = servers.filter(|(it, _)| scope == Scope::Service && of(Scope::Server)(it));
         let servers = servers.map(|(it, metered)| ServerStats {
@@ -161,12 +163,18 @@ impl Sums<'_> {
 
     /// Answers of the proxies' own, by reason code.
     pub fn answers(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.0.answers.iter().map(|(it, count)| (it.as_str(), *count))
+        self.0
+            .answers
+            .iter()
+            .map(|(it, count)| (it.as_str(), *count))
     }
 
     /// Requests sent again, by service.
     pub fn retries(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.0.retries.iter().map(|(it, count)| (it.as_str(), *count))
+        self.0
+            .retries
+            .iter()
+            .map(|(it, count)| (it.as_str(), *count))
     }
 
     /// Connections of clients, by entry point.

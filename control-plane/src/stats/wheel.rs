@@ -48,11 +48,6 @@ impl Wheel {
         self.cells.get(start..start + self.width)
     }
 
-    /// Nothing was written at this moment or after it.
-    pub(super) fn is_idle_since(&self, moment: u64) -> bool {
-        self.latest < moment
-    }
-
     fn row_mut(&mut self, moment: u64) -> Option<&mut [u32]> {
         let start = self.start(moment)?;
         self.cells.get_mut(start..start + self.width)
@@ -97,6 +92,5 @@ mod tests {
         assert_eq!(read(&wheel, 9..15), [0, 0, 2, 5, 1, 1]);
         assert!(add(&mut wheel, 1_000_000, 7));
         assert_eq!(read(&wheel, 999_995..1_000_001), [0, 0, 0, 0, 0, 7]);
-        assert!(wheel.is_idle_since(1_000_001) && !wheel.is_idle_since(1_000_000));
     }
 }
