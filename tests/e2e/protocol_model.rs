@@ -190,7 +190,7 @@ fn router(name: &str, random: &mut StdRng) -> resource::Spec {
         entry_points: vec!["http".to_owned()],
         middlewares,
         service: format!("r{}@test", random.random_range(0..NAMES)),
-        loop_guard: String::new(),
+        ..Default::default()
     })
 }
 
