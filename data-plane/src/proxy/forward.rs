@@ -4,6 +4,7 @@
 //! connection that took no byte, and once a request without a body whose method is
 //! safe to repeat. Everything else ends here. Bodies are not waited for.
 
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,10 +203,12 @@ impl Dispatch<'_, '_> {
         let limit = self.turn.balancer.response_header_timeout;
         match connection {
             Connection::Http1(connection) => {
-                within(limit, self.send_http1(connection, server, target, body)).await
+                let sent = pin!(self.send_http1(connection, server, target, body));
+                within(limit, sent).await
             }
             Connection::Http2(sender) => {
-                within(limit, self.send_http2(sender, server, target, body)).await
+                let sent = pin!(self.send_http2(sender, server, target, body));
+                within(limit, sent).await
             }
         }
     }
@@ -317,9 +320,10 @@ pub(super) fn based(base: &str, target: &PathAndQuery) -> Result<PathAndQuery, P
     PathAndQuery::try_from(below).map_err(|_| ProxyError::Target)
 }
 
+/// `sent` stays where it is: a future that is handed on is kept twice.
 async fn within<T>(
     limit: Option<Duration>,
-    sent: impl Future<Output = Result<T, Failure>>,
+    sent: Pin<&mut impl Future<Output = Result<T, Failure>>>,
 ) -> Result<T, Failure> {
     match limit {
         None => sent.await,
