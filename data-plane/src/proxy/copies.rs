@@ -59,7 +59,7 @@ pub(crate) struct Copies {
 }
 
 struct Pending {
-    head: Head,
+    head: Box<Head>,
     targets: Vec<Target>,
     body: Vec<Bytes>,
     length: u64,
@@ -101,7 +101,7 @@ impl Copies {
         }
         let with_body = targets.iter().any(|target| target.with_body);
         let pending = Pending {
-            head: head.clone(),
+            head: Box::new(head.clone()),
             targets,
             body: Vec::new(),
             length: 0,
@@ -244,8 +244,8 @@ fn joined(mut pieces: Vec<Bytes>) -> Bytes {
     joined.freeze()
 }
 
-fn copy(head: &Head, body: &Bytes, with_body: bool) -> (Head, Bytes) {
-    let mut head = head.clone();
+fn copy(head: &Head, body: &Bytes, with_body: bool) -> (Box<Head>, Bytes) {
+    let mut head = Box::new(head.clone());
     head.headers.remove(EXPECT);
     if !with_body {
         head.headers.remove(CONTENT_LENGTH);
@@ -262,7 +262,7 @@ async fn send_copy(
     client: &Rc<Client>,
     route: &Arc<Route>,
     service: &Service,
-    mut head: Head,
+    mut head: Box<Head>,
     body: Bytes,
 ) -> Result<(), ProxyError> {
     let worker = &client.worker;

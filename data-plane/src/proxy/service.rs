@@ -26,7 +26,7 @@ use crate::routing::{Route, Stage};
 
 /// A request that can be sent once more.
 struct Spare {
-    head: Head,
+    head: Box<Head>,
     body: Bytes,
     upgrade: Option<HeaderValue>,
 }
@@ -45,7 +45,7 @@ enum Kept {
 pub(super) async fn serve(
     client: &Rc<Client>,
     stage: Stage<'_>,
-    head: Head,
+    head: Box<Head>,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -62,7 +62,7 @@ pub(super) async fn serve_by(
     client: &Rc<Client>,
     route: &Arc<Route>,
     service: &Service,
-    head: Head,
+    head: Box<Head>,
     onward: Onward,
 ) -> Result<Answer, ProxyError> {
     let descent = descend(service, &head)?;
@@ -90,7 +90,7 @@ async fn plain(
     client: &Rc<Client>,
     route: &Arc<Route>,
     descent: Descent<'_>,
-    mut head: Head,
+    mut head: Box<Head>,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -116,7 +116,7 @@ fn elaborate<'f>(
     client: &'f Rc<Client>,
     route: &'f Arc<Route>,
     descent: Descent<'f>,
-    mut head: Head,
+    mut head: Box<Head>,
     mut onward: Onward,
     mut record: Option<&'f mut Record>,
 ) -> Pin<Box<dyn Future<Output = Result<Answer, ProxyError>> + 'f>> {
@@ -161,7 +161,7 @@ async fn fall_back(
     client: &Rc<Client>,
     route: &Arc<Route>,
     fallback: &Arc<Service>,
-    head: Head,
+    head: Box<Head>,
     onward: Onward,
     record: &mut Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -224,7 +224,7 @@ async fn keep(
 }
 
 impl Spare {
-    fn again(&self) -> (Head, Onward) {
+    fn again(&self) -> (Box<Head>, Onward) {
         let onward = Onward {
             body: whole(self.body.clone()),
             upgrade: self.upgrade.clone(),
