@@ -196,15 +196,10 @@ async fn a_clients_address_decides_and_only_those_of_a_server_that_leaves_move()
     }
     world.settle().await;
     let all = ["web-1", "web-2", "web-3"];
-    let whole = wait_for("all three", || async {
-        let homes = homes(&world, 0).await;
-        all.iter()
-            .all(|name| homes.values().any(|home| home == name))
-            .then_some(homes)
-    })
-    .await;
-    wait_for("the same at the other proxy", || async {
-        (homes(&world, 1).await == whole).then_some(())
+    let whole = wait_for("all three, and the same at both proxies", || async {
+        let [one, other] = [homes(&world, 0).await, homes(&world, 1).await];
+        let is_home = |name: &&str| one.values().any(|home| home == name);
+        (one == other && all.iter().all(is_home)).then_some(one)
     })
     .await;
     world.stop_container("web-3", Duration::ZERO).await;
