@@ -156,6 +156,10 @@ fn whole(option: &str) -> &'static [(&'static str, &'static str)] {
         ],
         "grpcWeb" => &[("grpcWeb.allowOrigins", "*")],
         "rateLimit" => &[("rateLimit.average", "5"), ("rateLimit.burst", "7")],
+        "inFlightReq" if option.contains("ipStrategy") => &[
+            ("inFlightReq.amount", "5"),
+            ("inFlightReq.sourceCriterion.ipStrategy", "true"),
+        ],
         "inFlightReq" => &[
             ("inFlightReq.amount", "5"),
             ("inFlightReq.sourceCriterion.requestHeaderName", "X-A"),
@@ -279,7 +283,10 @@ fn a_default_that_is_written_out_changes_nothing() {
         written.push((row.label(&row.option), value));
         let (with, without) = (compiled(&written), compiled(&base));
         let messages = |of: &Compiled| {
-            let told = of.diagnostics.iter().map(|it| it.diagnostic.message.clone());
+            let told = of
+                .diagnostics
+                .iter()
+                .map(|it| it.diagnostic.message.clone());
             Vec::from_iter(told)
         };
         assert_eq!(messages(&with), messages(&without), "{row:?}");

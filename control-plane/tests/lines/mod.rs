@@ -86,6 +86,9 @@ fn options(it: &LoadBalancer) -> String {
     if let Some(check) = &it.passive_health_check {
         line.push_str(&format!(", {check:?}"));
     }
+    if !it.middlewares.is_empty() {
+        line.push_str(&format!(", through {}", it.middlewares.join(" ")));
+    }
     line
 }
 

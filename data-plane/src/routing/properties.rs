@@ -40,6 +40,11 @@ fn rules() -> impl Strategy<Value = wire::Matcher> {
 }
 
 fn table(rules: Vec<(wire::Matcher, i64)>) -> RouteTable {
+    table_after(rules, &RouteTable::empty())
+}
+
+/// A table that takes over what it can from another.
+fn table_after(rules: Vec<(wire::Matcher, i64)>, previous: &RouteTable) -> RouteTable {
     let routers = rules
         .into_iter()
         .enumerate()
@@ -58,7 +63,7 @@ fn table(rules: Vec<(wire::Matcher, i64)>) -> RouteTable {
         "1",
         routers.chain([entry_point("web"), service("s", &["a"])]),
     ));
-    let (table, rejections) = build(&mirror, &RouteTable::empty());
+    let (table, rejections) = build(&mirror, previous);
     assert!(rejections.is_empty(), "{rejections:?}");
     table
 }
@@ -81,6 +86,24 @@ proptest! {
             let traced = listing.trace(&head);
             let told = traced.iter().find(|(_, failure)| failure.is_none());
             prop_assert_eq!(told.map(|(route, _)| &route.name), found, "{} {}", host, path);
+        }
+    }
+
+    #[test]
+    fn a_table_that_came_out_of_another_finds_what_a_new_one_finds(
+        before in prop::collection::vec((rules(), -2_i64..3), 0..20),
+        after in prop::collection::vec((rules(), -2_i64..3), 0..20),
+        kept in 0_usize..20,
+        requests in prop::collection::vec((hosts(), paths()), 1..20),
+    ) {
+        // The first ones stay as they are, under their names.
+        let kept = kept.min(before.len());
+        let rules: Vec<_> = before.iter().take(kept).cloned().chain(after).collect();
+        let (new, changed) = (table(rules.clone()), table_after(rules, &table(before)));
+        for (host, path) in requests {
+            let head = head(host, &path);
+            let find = |table: &RouteTable| table.find("web", &head).map(|route| route.name.clone());
+            prop_assert_eq!(find(&changed), find(&new), "{} {}", host, path);
         }
     }
 }

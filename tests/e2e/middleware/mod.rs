@@ -8,6 +8,7 @@ mod forward_auth;
 mod grpc_web;
 mod headers;
 mod in_flight_req;
+mod pass_tls_client_cert;
 mod path;
 mod rate_limit;
 
