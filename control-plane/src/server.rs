@@ -25,11 +25,8 @@ use crate::config::StaticConfig;
 use crate::discovery::{DiscoveryServer, Nodes};
 use crate::inspection::InspectionServer;
 use crate::model::ProviderState;
-use crate::provider::{docker, file};
-use crate::reconcile::{DOCKER_PROVIDER, Reconciler};
-
-/// Name of the file provider.
-const FILE_PROVIDER: &str = "file";
+use crate::provider::{DOCKER_PROVIDER, FILE_PROVIDER, docker, file};
+use crate::reconcile::Reconciler;
 
 /// Name under which the findings about the static configuration are shown.
 const STATIC_PROVIDER: &str = "static";

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
+use http::StatusCode;
+use http::header::UPGRADE;
 
 use super::super::arrival;
 use super::super::error::ProxyError;
@@ -10,14 +12,27 @@ use super::super::forward::based;
 use super::super::head::Head;
 use super::super::service::no_share;
 use super::text;
-use crate::balance::{Asking, Mirroring, Server, Service, Standing, Step, Why};
+use crate::balance::{Asking, Failover, Mirroring, Outlook, Server, Service, Standing, Step, Why};
 
 /// Steps at most: more than a table can have.
 const MAX_STEPS: usize = 64;
+/// Kind of a step.
+const FAILOVER: &str = "failover";
 
 /// Says which way the request goes and who could get it.
 pub(super) fn tell_service(
     service: &Service,
+    head: &mut Head,
+    draining: bool,
+    told: &mut wire::Explanation,
+) -> Result<(), ProxyError> {
+    tell_way(service, Vec::new(), head, draining, told)
+}
+
+/// `around`: those that stand in for the answers of `service`, outermost first.
+fn tell_way<'s>(
+    service: &'s Service,
+    mut around: Vec<&'s Failover>,
     head: &mut Head,
     draining: bool,
     told: &mut wire::Explanation,
@@ -27,25 +42,47 @@ pub(super) fn tell_service(
         headers: &head.headers,
     };
     tell_steps(service, asking, told);
-    let (first, servers) = service
-        .candidates(asking)
-        .ok_or_else(|| no_share(service))?;
-    if let Some(answer) = arrival::depart(first, head, draining) {
+    let Outlook {
+        balancer,
+        servers,
+        failovers,
+    } = service.outlook(asking).ok_or_else(|| no_share(service))?;
+    around.extend(failovers);
+    if let Some(answer) = arrival::depart(balancer, head, draining) {
+        while let Some(failover) = around.pop() {
+            if failover.replaces(answer.status) {
+                tell_replaced(failover, answer.status, told);
+                return tell_way(&failover.fallback, around, head, draining, told);
+            }
+        }
         told.status = answer.status.as_u16().into();
         answer.reason.clone_into(&mut told.reason);
-        told.detail = format!("the proxy is the service {} itself", first.name);
+        told.detail = format!("the proxy is the service {} itself", balancer.name);
         return Ok(());
     }
     let target = head.target().map_err(|_| ProxyError::Target)?;
     told.servers = servers.iter().map(candidate).collect();
     let asked = servers.iter().find(|(_, standing)| standing.may_be_asked());
-    let Some((server, _)) = asked.filter(|_| !first.is_empty()) else {
-        return Err(ProxyError::NoServer(first.unavailable_reason()));
+    let Some((server, _)) = asked.filter(|_| !balancer.is_empty()) else {
+        return Err(ProxyError::NoServer(balancer.unavailable_reason()));
     };
     based(&server.base_path, &target)?
         .as_str()
         .clone_into(&mut told.target);
     Ok(())
+}
+
+/// The fallback answers instead of the proxy itself.
+fn tell_replaced(failover: &Failover, status: StatusCode, told: &mut wire::Explanation) {
+    let (main, fallback) = (&failover.main.name, &failover.fallback.name);
+    let mut steps = told.services.iter_mut().rev();
+    if let Some(step) = steps.find(|step| step.next == *main && step.kind == FAILOVER) {
+        step.next.clone_from(fallback);
+        step.effect = format!(
+            "{main} answers {}, for which {fallback} stands in",
+            status.as_u16()
+        );
+    }
 }
 
 fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explanation) {
@@ -63,7 +100,14 @@ fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explan
                 let why = "by the client's address";
                 ("highestRandomWeight", next, why.to_owned())
             }
-            Step::Mirroring(mirroring) => ("mirroring", &mirroring.main, copies(mirroring)),
+            Step::Mirroring(mirroring) => {
+                let switches = asking.headers.contains_key(UPGRADE);
+                let effect = match switches {
+                    true => "nobody gets copies, as the request switches protocols".to_owned(),
+                    false => copies(mirroring),
+                };
+                ("mirroring", &mirroring.main, effect)
+            }
             Step::Failover(failover, next) => {
                 let name = &failover.main.name;
                 let is_main = std::ptr::eq(&**next, &*failover.main);
@@ -75,7 +119,7 @@ fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explan
                     true => "neither of the two has a usable server".to_owned(),
                     false => format!("{name} has no usable server"),
                 };
-                ("failover", next, effect)
+                (FAILOVER, next, effect)
             }
         };
         told.services.push(wire::ServiceStep {

@@ -43,8 +43,8 @@ pub(super) fn middlewares() -> impl Strategy<Value = Vec<Kind>> {
         2 => rate_limits(),
         1 => in_flight_reqs(),
         2 => error_pages(),
-        1 => circuit_breakers(),
-        1 => others_around(),
+        2 => circuit_breakers(),
+        2 => others_around(),
     ];
     prop::collection::vec(one, 3..10)
 }
