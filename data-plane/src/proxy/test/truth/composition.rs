@@ -7,7 +7,7 @@
 
 use fairway_proto::discovery::v1 as proto;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::select;
 use proto::service::Parts;
 
 use super::origin::{COPY, SERVICES, cookie};
@@ -17,21 +17,23 @@ use crate::routing::fixture::composite;
 pub(super) const WAY: &str = "_way";
 
 /// A service of some of those before it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Composite {
-    kind: Kind,
-    parts: [Index; 3],
-    shares: [u32; 3],
+    pub(super) kind: Kind,
+    /// Of those that may be parts.
+    pub(super) parts: [usize; 3],
+    pub(super) shares: [u32; 3],
     /// With a cookie.
-    sticky: bool,
+    pub(super) sticky: bool,
     /// Of requests that are copied.
-    percent: u32,
+    pub(super) percent: u32,
     /// Answers that the fallback answers instead.
-    replaced: Option<(u32, u32)>,
+    pub(super) replaced: Option<(u32, u32)>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Kind {
+    #[default]
     Weighted,
     HighestRandomWeight,
     Mirroring,
@@ -50,7 +52,7 @@ pub(super) fn composites() -> impl Strategy<Value = Vec<Composite>> {
     let replaced = select(vec![None, None, Some((502, 504)), Some((400, 499))]);
     let one = (
         kinds,
-        any::<[Index; 3]>(),
+        [0..99_usize, 0..99, 0..99],
         [0..4_u32, 0..4, 0..4],
         any::<bool>(),
         select(vec![0, 50, 100, 100]),
@@ -137,7 +139,7 @@ impl Composite {
     /// One of those that may be a part.
     fn part<'k>(&self, at: usize, known: &'k [Part], may: impl Fn(&Part) -> bool) -> &'k Part {
         let fitting: Vec<&Part> = known.iter().filter(|part| may(part)).collect();
-        fitting[self.parts[at].index(fitting.len())]
+        fitting[self.parts[at] % fitting.len()]
     }
 
     fn shared(&self, name: &str, known: &[Part]) -> (proto::Resource, Use, bool) {

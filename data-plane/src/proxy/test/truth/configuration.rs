@@ -36,14 +36,14 @@ pub(super) fn configuration(
                     .iter()
                     .map(|at| ENTRY_POINTS[*at].to_owned())
                     .collect(),
-                middlewares: chain.iter().map(|at| name(at.index(kinds.len()))).collect(),
-                service: format!("s{}@test", service.index(services)),
+                middlewares: chain.iter().map(|at| name(at % kinds.len())).collect(),
+                service: format!("s{}@test", service % services),
                 loop_guard: if *guarded { own.clone() } else { String::new() },
             },
         )
     });
     (0..ENTRY_POINTS.len())
-        .map(entry_point)
+        .map(|number| entry_point(number, kinds.first().map(|_| name(0))))
         .chain(middlewares)
         .chain(origins.services())
         .chain(composition::resources(composites))
@@ -52,7 +52,7 @@ pub(super) fn configuration(
 }
 
 /// One has a middleware and takes nearly everything, the other is as usual.
-fn entry_point(number: usize) -> proto::Resource {
+fn entry_point(number: usize, middleware: Option<String>) -> proto::Resource {
     let is_first = number == 0;
     let spec = proto::EntryPoint {
         address: ":0".to_owned(),
@@ -63,7 +63,7 @@ fn entry_point(number: usize) -> proto::Resource {
             add_x_forwarded_scheme_headers: !is_first,
             ..Default::default()
         }),
-        middlewares: is_first.then(|| "m0@test".to_owned()).into_iter().collect(),
+        middlewares: middleware.into_iter().filter(|_| is_first).collect(),
         encoded_characters: is_first.then(|| proto::EncodedCharacters {
             allow_slash: true,
             allow_semicolon: true,

@@ -132,9 +132,14 @@ fn compare_coding(
         let Some(vary) = lines.get_mut("vary") else {
             continue;
         };
-        let names = vary.split(',').map(str::trim);
-        let names = names.filter(|name| !name.eq_ignore_ascii_case("accept-encoding"));
-        *vary = Vec::from_iter(names).join(",");
+        // A name that is there twice says no more than once.
+        let mut names: Vec<&str> = Vec::new();
+        for name in vary.split(',').map(str::trim) {
+            if !name.eq_ignore_ascii_case("accept-encoding") && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        *vary = names.join(",");
         if vary.is_empty() {
             lines.remove("vary");
         }

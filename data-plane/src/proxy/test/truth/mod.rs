@@ -9,6 +9,7 @@ mod configuration;
 mod effect;
 mod middleware;
 mod origin;
+mod rare;
 mod request;
 mod stage;
 mod strategy;
@@ -18,15 +19,16 @@ mod witness;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use fairway_proto::discovery::v1 as proto;
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{TestCaseError, TestRunner};
 
-use self::composition::composites;
+use self::composition::{Composite, composites};
 use self::configuration::configuration;
 use self::middleware::middlewares;
 use self::request::Client;
 use self::stage::Stage;
-use self::strategy::{requests, routers};
+use self::strategy::{Asked, Routers, requests, routers};
 use super::put_in_force;
 
 const ENTRY_POINTS: [&str; 2] = ["truth-alt", "truth-web"];
@@ -70,31 +72,70 @@ const KINDS: [&str; 30] = [
     "unclean_path",
 ];
 
+/// What a configuration and its requests were found to be.
+type Counts = BTreeMap<String, usize>;
+
+fn play(
+    stage: &Stage,
+    kinds: &[proto::middleware::Kind],
+    composites: &[Composite],
+    routers: &Routers,
+    requests: &[Asked],
+    counts: &mut Counts,
+) -> Result<(), TestCaseError> {
+    let resources = configuration(&stage.origins, kinds, composites, routers);
+    put_in_force(&stage.running, resources);
+    let mut client = Client::default();
+    for request in requests {
+        for kind in stage.check(request, &mut client)? {
+            *counts.entry(kind).or_default() += 1;
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn an_explanation_tells_what_happens() {
     let stage = Stage::set();
+    let mut counts = Counts::new();
+    for (kind, scene) in rare::scenes() {
+        let mut found = Counts::new();
+        let (routers, requests) = (scene.routers(), [scene.request]);
+        let (middlewares, composites) = (&scene.middlewares, &scene.composites);
+        let played = play(
+            &stage,
+            middlewares,
+            composites,
+            &routers,
+            &requests,
+            &mut found,
+        );
+        played.unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert!(found.contains_key(kind), "{kind}: {found:?}");
+        counts.append(&mut found);
+    }
     let config = ProptestConfig {
         cases: 600,
         max_shrink_iters: 300,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
-    let counts = Mutex::new(BTreeMap::<String, usize>::new());
+    let counts = Mutex::new(counts);
     let cases = (middlewares(), composites(), routers(), requests());
     // Chance decides what happens: rounds go on until everything has.
     for _ in 0..MOST_ROUNDS {
         // A runner that has run its cases has none left.
         let mut runner = TestRunner::new(config.clone());
         let outcome = runner.run(&cases, |(kinds, composites, routers, requests)| {
-            let resources = configuration(&stage.origins, &kinds, &composites, &routers);
-            put_in_force(&stage.running, resources);
-            let mut client = Client::default();
-            for request in &requests {
-                for kind in stage.check(request, &mut client)? {
-                    *counts.lock().unwrap().entry(kind).or_default() += 1;
-                }
-            }
-            Ok(())
+            let mut counts = counts.lock().unwrap();
+            play(
+                &stage,
+                &kinds,
+                &composites,
+                &routers,
+                &requests,
+                &mut counts,
+            )
         });
         outcome.unwrap_or_else(|error| panic!("{error}"));
         let counts = counts.lock().unwrap();

@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 
 use fairway_proto::discovery::v1 as proto;
 use proptest::prelude::*;
-use proptest::sample::Index;
 
 use super::SECRET;
 use crate::routing::fixture::{
@@ -14,7 +13,7 @@ use crate::routing::fixture::{
 
 /// The routers of a configuration: rule, priority, entry points, middlewares, service
 /// and loop guard.
-pub(super) type Routers = Vec<(proto::Matcher, i64, Vec<usize>, Vec<Index>, Index, bool)>;
+pub(super) type Routers = Vec<(proto::Matcher, i64, Vec<usize>, Vec<usize>, usize, bool)>;
 
 /// Stands for the cookies that the client was given.
 pub(super) const GIVEN: &str = "{given}";
@@ -60,8 +59,8 @@ pub(super) fn routers() -> impl Strategy<Value = Routers> {
         rules(),
         1_i64..4,
         entry_points,
-        prop::collection::vec(any::<Index>(), 0..5),
-        any::<Index>(),
+        prop::collection::vec(0..99_usize, 0..5),
+        0..999_usize,
         any::<bool>(),
     );
     prop::collection::vec(one, 0..8)

@@ -73,7 +73,9 @@ impl Stage {
         let what = &case.what;
         prop_assert_eq!(&told.entry_point, seen.of("entryPointName"), "{}", what);
         prop_assert_eq!(&told.router, seen.of("RouterName"), "{}", what);
-        prop_assert_eq!(&told.service, seen.of("ServiceName"), "{}", what);
+        if seen.of("ServiceAddr").is_empty() {
+            prop_assert_eq!(&told.service, seen.of("ServiceName"), "{}", what);
+        }
         let last = told.tried.iter().find(|tried| tried.matched);
         let last = last.map_or("", |tried| &tried.router);
         prop_assert_eq!(last, &told.router, "{}", what);
@@ -130,6 +132,7 @@ impl Stage {
         let effects = || told.services.iter().map(|step| step.effect.as_str());
         note(effects().any(|it| it.contains("cookie names")), "kept");
         note(effects().any(|it| it.contains("address")), "by address");
+        note(effects().any(|it| it.contains(" answers ")), "replaced");
         let first = told.servers.first();
         if first.is_some_and(|it| self.is_dead(it)) {
             // It is found dead, and the turn goes on.
@@ -140,6 +143,10 @@ impl Stage {
         let mut asked = asked.filter(|it| it.state() == State::InRotation && !self.is_dead(it));
         let foretold = asked.next().map(|it| it.container.as_str());
         prop_assert_eq!(foretold, Some(container), "{}", what);
+        // The log has the service that the server is of.
+        let last = told.services.last();
+        let leaf = last.map_or(&told.service, |step| &step.next);
+        prop_assert_eq!(leaf, case.seen.of("ServiceName"), "{}", what);
         let stands_in =
             |it: &str| it.ends_with(" has no usable server") && !it.contains(" stands in ");
         note(effects().any(stands_in), "stand-in");
