@@ -27,6 +27,7 @@ use crate::inspection::InspectionServer;
 use crate::model::ProviderState;
 use crate::provider::{DOCKER_PROVIDER, FILE_PROVIDER, docker, file};
 use crate::reconcile::Reconciler;
+use crate::stats::Stats;
 
 /// Name under which the findings about the static configuration are shown.
 const STATIC_PROVIDER: &str = "static";
@@ -114,6 +115,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
     let (snapshot, latest) = watch::channel(None);
     let (compiled, compiled_seen) = watch::channel(None);
     let nodes = Nodes::new();
+    let stats = Stats::default();
     let mut tasks = JoinSet::new();
 
     let mut providers = BTreeMap::new();
@@ -154,6 +156,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         compiled: compiled_seen.clone(),
         latest: latest.clone(),
         nodes: nodes.clone(),
+        stats: stats.clone(),
         internal_services: config.internal_services(),
         providers: config.providers().collect(),
         started: SystemTime::now(),
@@ -163,7 +166,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         entry_points: config.entry_points,
     };
     let services = grpc_services(
-        DiscoveryServer::new(latest.clone(), nodes.clone()),
+        DiscoveryServer::new(latest.clone(), nodes.clone(), stats),
         InspectionServer::new(latest, compiled_seen, nodes),
         config.api.map(|_| shown.clone().internal_router()),
     );

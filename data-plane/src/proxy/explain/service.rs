@@ -72,17 +72,21 @@ fn tell_way<'s>(
     Ok(())
 }
 
-/// The fallback answers instead of the proxy itself.
+/// The fallback answers instead of the proxy itself: back at the failover, another step.
 fn tell_replaced(failover: &Failover, status: StatusCode, told: &mut wire::Explanation) {
     let (main, fallback) = (&failover.main.name, &failover.fallback.name);
-    let mut steps = told.services.iter_mut().rev();
-    if let Some(step) = steps.find(|step| step.next == *main && step.kind == FAILOVER) {
-        step.next.clone_from(fallback);
-        step.effect = format!(
+    let mut steps = told.services.iter().rev();
+    let before = steps.find(|step| step.next == *main && step.kind == FAILOVER);
+    let name = before.map(|step| step.name.clone()).unwrap_or_default();
+    told.services.push(wire::ServiceStep {
+        name,
+        kind: FAILOVER.to_owned(),
+        next: fallback.clone(),
+        effect: format!(
             "{main} answers {}, for which {fallback} stands in",
             status.as_u16()
-        );
-    }
+        ),
+    });
 }
 
 fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explanation) {

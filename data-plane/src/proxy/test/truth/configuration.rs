@@ -39,6 +39,7 @@ pub(super) fn configuration(
                 middlewares: chain.iter().map(|at| name(at % kinds.len())).collect(),
                 service: format!("s{}@test", service % services),
                 loop_guard: if *guarded { own.clone() } else { String::new() },
+                ..Default::default()
             },
         )
     });

@@ -121,8 +121,8 @@ impl Stage {
         prop_assert_eq!(by, &*answered, "{}", what);
         about(what, compare_answer(told, said(), case.answer))?;
         let alive = self.origins.alive.iter();
-        let origin = alive.filter(|it| answered.ends_with(&it.address.to_string()));
-        let request = origin.last().expect("one of them").request();
+        let mut origin = alive.filter(|it| answered.ends_with(&it.address.to_string()));
+        let request = origin.next().expect("one of them").request();
         let compared = compare_request(told, &request);
         about(&format!("{what}\n{request:?}"), compared)?;
         let mut kinds = vec!["server".to_owned()];
