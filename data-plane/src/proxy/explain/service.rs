@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
-use http::StatusCode;
 use http::header::UPGRADE;
 
 use super::super::arrival;
@@ -42,16 +41,21 @@ fn tell_way<'s>(
         headers: &head.headers,
     };
     tell_steps(service, asking, told);
-    let Outlook {
+    let Some(Outlook {
         balancer,
         servers,
         failovers,
-    } = service.outlook(asking).ok_or_else(|| no_share(service))?;
+    }) = service.outlook(asking)
+    else {
+        return tell_failed(no_share(service), around, head, draining, told);
+    };
     around.extend(failovers);
     if let Some(answer) = arrival::depart(balancer, head, draining) {
         while let Some(failover) = around.pop() {
             if failover.replaces(answer.status) {
-                tell_replaced(failover, answer.status, told);
+                let main = &failover.main.name;
+                let why = format!("{main} answers {}, for which", answer.status.as_u16());
+                tell_fallback(failover, why, told);
                 return tell_way(&failover.fallback, around, head, draining, told);
             }
         }
@@ -61,10 +65,15 @@ fn tell_way<'s>(
         return Ok(());
     }
     let target = head.target().map_err(|_| ProxyError::Target)?;
-    told.servers = servers.iter().map(candidate).collect();
+    for server in servers.iter().map(candidate) {
+        if !told.servers.iter().any(|known| is_same(known, &server)) {
+            told.servers.push(server);
+        }
+    }
     let asked = servers.iter().find(|(_, standing)| standing.may_be_asked());
     let Some((server, _)) = asked.filter(|_| !balancer.is_empty()) else {
-        return Err(ProxyError::NoServer(balancer.unavailable_reason()));
+        let error = ProxyError::NoServer(balancer.unavailable_reason());
+        return tell_failed(error, around, head, draining, told);
     };
     based(&server.base_path, &target)?
         .as_str()
@@ -72,8 +81,24 @@ fn tell_way<'s>(
     Ok(())
 }
 
-/// The fallback answers instead of the proxy itself: back at the failover, another step.
-fn tell_replaced(failover: &Failover, status: StatusCode, told: &mut wire::Explanation) {
+/// There is no server, unless another service stands in.
+fn tell_failed(
+    error: ProxyError,
+    mut around: Vec<&Failover>,
+    head: &mut Head,
+    draining: bool,
+    told: &mut wire::Explanation,
+) -> Result<(), ProxyError> {
+    let Some(failover) = around.pop() else {
+        return Err(error);
+    };
+    let why = format!("{} has no server, so", failover.main.name);
+    tell_fallback(failover, why, told);
+    tell_way(&failover.fallback, around, head, draining, told)
+}
+
+/// Back at the failover, one more step.
+fn tell_fallback(failover: &Failover, why: String, told: &mut wire::Explanation) {
     let (main, fallback) = (&failover.main.name, &failover.fallback.name);
     let mut steps = told.services.iter().rev();
     let before = steps.find(|step| step.next == *main && step.kind == FAILOVER);
@@ -82,11 +107,12 @@ fn tell_replaced(failover: &Failover, status: StatusCode, told: &mut wire::Expla
         name,
         kind: FAILOVER.to_owned(),
         next: fallback.clone(),
-        effect: format!(
-            "{main} answers {}, for which {fallback} stands in",
-            status.as_u16()
-        ),
+        effect: format!("{why} {fallback} stands in"),
     });
+}
+
+fn is_same(a: &wire::Candidate, b: &wire::Candidate) -> bool {
+    (&a.url, &a.container) == (&b.url, &b.container)
 }
 
 fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explanation) {
