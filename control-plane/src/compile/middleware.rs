@@ -197,7 +197,10 @@ fn missing(reference: &str, guesses: &Guesses, out: &Compiled) -> (String, Strin
     let suggestion = match guesses.nearest(reference, out.middlewares.keys()) {
         Some(near) => format!("did you mean {near}?"),
         None if reference.ends_with("@file") => guesses.unread(reference).unwrap_or_else(|| {
-            format!("declare http.middlewares.{name} in a file, or take it out of the list")
+            format!(
+                "declare http.middlewares.{name} in a file of --providers.file, or take it out of \
+                 the list"
+            )
         }),
         None => format!(
             "declare it with labels traefik.http.middlewares.{name}.…, or take it out of the list"

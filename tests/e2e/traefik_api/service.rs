@@ -136,29 +136,3 @@ async fn every_kind_of_service_has_traefiks_fields() {
     let none = ask(&world, "/api/certificates").await;
     assert_eq!((none.status(), none.text().as_str()), (200, "[]"));
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn middlewares_of_services_and_the_syntax_of_rules_are_shown() {
-    let world = Setting::new().start().await;
-    let own = routed("own-1", "own", "Host(`own.test`)")
-        .label("traefik.http.services.own.loadbalancer.middlewares", "up")
-        .label("traefik.http.middlewares.up.addprefix.prefix", "/up");
-    world.run(own).await;
-    world.wait_rotation("own.test", "/", &["own-1"]).await;
-    let service: Value = read(&world, "/api/http/services/own@docker").await;
-    assert_eq!(service["middlewares"], json!(["up@docker"]));
-    let middleware: Value = read(&world, "/api/http/middlewares/up@docker").await;
-    assert_eq!(middleware["usedBy"], json!(["own@docker"]));
-
-    let old = routed("old", "old", "Host(`a.test`, `b.test`)")
-        .label("traefik.http.routers.old.rulesyntax", "v2");
-    world.run(old).await;
-    world.wait_rotation("b.test", "/", &["old"]).await;
-    let router: Value = read(&world, "/api/http/routers/old@docker").await;
-    assert_eq!(
-        (&router["ruleSyntax"], &router["rule"]),
-        (&json!("v2"), &json!("Host(`a.test`, `b.test`)"))
-    );
-    let router: Value = read(&world, "/api/http/routers/ping@internal").await;
-    assert_eq!(router["ruleSyntax"], "v3");
-}
