@@ -173,7 +173,7 @@ fn whole(option: &str) -> &'static [(&'static str, &'static str)] {
             ("circuitBreaker.expression", "NetworkErrorRatio() > 0.5"),
             ("circuitBreaker.responseCode", "500"),
         ],
-        "retry" => &[("retry.attempts", "3"), ("retry.timeout", "1s")],
+        "retry" => &[("retry.attempts", "3"), ("retry.status", "503")],
         "chain" => &[("chain.middlewares", "other")],
         // Of a router, or of a service as a whole.
         _ => &[],

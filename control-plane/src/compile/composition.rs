@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name::{self, Guesses};
-use super::{Compiled, Object, Outcome, internal, service};
+use super::{Compiled, Input, Object, Outcome, internal, service};
 use crate::config::InternalServices;
 use crate::model::{Diagnostic, LoadBalancer, Middleware, ObjectId, Service};
 
@@ -18,8 +18,9 @@ const MAX_LEVELS: usize = 16;
 type Complaint = (String, String);
 
 /// Rejects what cannot be served and marks what is degraded by its parts.
-pub(super) fn check(on: InternalServices, out: &mut Compiled) {
-    let guesses = Guesses::new();
+pub(super) fn check(input: Input<'_>, out: &mut Compiled) {
+    let on = input.internal_services;
+    let guesses = Guesses::of(input);
     let mut parts = parts(&guesses, out);
     let mut complaints = Vec::new();
     for (name, references) in &parts {
@@ -104,7 +105,9 @@ fn find(
     }
     let suggestion = match guesses.nearest(reference, out.services.keys()) {
         Some(near) => format!("did you mean {near}?"),
-        None => "name a service that is declared, with its provider: name@docker".to_owned(),
+        None => guesses.unread(reference).unwrap_or_else(|| {
+            "name a service that is declared, with its provider: name@docker".to_owned()
+        }),
     };
     Some((format!("service {reference} does not exist"), suggestion))
 }

@@ -7,8 +7,7 @@ use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
 use super::name::{self, Guesses};
-use super::{Compiled, Object, Outcome, encode, middleware};
-use crate::config::ServersTransport;
+use super::{Compiled, Input, Object, Outcome, encode, middleware};
 use crate::model::{DynamicConfig, LoadBalancer, ObjectKind, Service};
 
 pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
@@ -35,8 +34,16 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
 
 /// Encodes every service, and those with middlewares once more as the parts of others
 /// that they are.
-pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
-    let guesses = Guesses::new();
+pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
+    let guesses = Guesses::of(input);
+    for (name, object) in &out.services {
+        for reference in object.middlewares() {
+            if let Some(middleware) = out.middlewares.get_mut(&reference) {
+                middleware.used_by.insert(name.clone());
+            }
+        }
+    }
+    let transport = input.servers_transport;
     let mut resources = Vec::new();
     let mut parts = BTreeSet::new();
     for (name, object) in &out.services {
@@ -101,10 +108,15 @@ pub(super) fn chain(
 
 /// Qualified names of the middlewares of a service, as written.
 pub(super) fn middlewares(name: &str, out: &Compiled) -> Vec<String> {
-    let Some(object) = out.services.get(name) else {
-        return Vec::new();
-    };
-    let written = object.value.as_ref().map_or(&[][..], Service::middlewares);
-    let qualified = written.iter().map(|it| name::qualify(it, &object.provider));
-    qualified.collect()
+    let service = out.services.get(name);
+    service.map(Object::middlewares).unwrap_or_default()
+}
+
+impl Object<Service> {
+    /// Qualified names of its middlewares, as written.
+    pub(crate) fn middlewares(&self) -> Vec<String> {
+        let written = self.value.as_ref().map_or(&[][..], Service::middlewares);
+        let qualified = written.iter().map(|it| name::qualify(it, &self.provider));
+        qualified.collect()
+    }
 }

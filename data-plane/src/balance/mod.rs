@@ -31,7 +31,7 @@ mod turn;
 mod weighted;
 
 pub(crate) use self::behind::Behind;
-pub(crate) use self::composition::{Descent, End, Service, Step};
+pub(crate) use self::composition::{Descent, End, Outlook, Service, Step};
 pub(crate) use self::failover::Failover;
 #[cfg(test)]
 pub(crate) use self::health::Verdict;

@@ -3,18 +3,24 @@
 use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
+use http::StatusCode;
+use http::header::UPGRADE;
 
 use super::super::arrival;
-use super::super::error::ProxyError;
+use super::super::error::{self, ProxyError};
 use super::super::forward::based;
 use super::super::head::Head;
 use super::super::service::no_share;
 use super::text;
-use crate::balance::{Asking, Behind, Mirroring, Server, Service, Standing, Step, Why};
-use crate::routing::Stage;
+use crate::balance::{
+    Asking, Behind, Failover, Mirroring, Outlook, Server, Service, Standing, Step, Why,
+};
+use crate::routing::{Route, Stage};
 
 /// Steps at most: more than a table can have.
 const MAX_STEPS: usize = 64;
+/// Kind of a step.
+const FAILOVER: &str = "failover";
 
 /// Says which way the request goes and who could get it.
 pub(super) async fn tell_service(
@@ -23,36 +29,136 @@ pub(super) async fn tell_service(
     draining: bool,
     told: &mut wire::Explanation,
 ) -> Result<(), ProxyError> {
+    let around = Vec::new();
+    tell_way(stage.route, stage.service, around, head, draining, told).await
+}
+
+/// `around`: those that stand in for the answers of `service`, outermost first.
+async fn tell_way<'s>(
+    route: &'s Arc<Route>,
+    service: &'s Service,
+    mut around: Vec<&'s Failover>,
+    head: &mut Head,
+    draining: bool,
+    told: &mut wire::Explanation,
+) -> Result<(), ProxyError> {
     let asking = Asking {
         client: head.peer,
         headers: &head.headers,
     };
-    let service = &**stage.service;
-    if let Some(behind) = tell_steps(service, asking, told) {
-        // Boxed, as it comes here again.
-        let inside = Stage::behind(stage.route, behind);
-        Box::pin(super::tell_stage(inside, head, draining, told)).await;
-        return Ok(());
+    let behind = tell_steps(service, asking, told);
+    let Some(Outlook {
+        balancer,
+        servers,
+        failovers,
+    }) = service.outlook(asking)
+    else {
+        let failed = tell_failed(route, no_share(service), around, head, draining, told);
+        return Box::pin(failed).await;
+    };
+    around.extend(failovers);
+    if let Some(behind) = behind {
+        let inside = tell_behind(route, behind, around, head, draining, told);
+        return Box::pin(inside).await;
     }
-    let (first, servers) = service
-        .candidates(asking)
-        .ok_or_else(|| no_share(service))?;
-    if let Some(answer) = arrival::depart(first, head, draining) {
+    if let Some(answer) = arrival::depart(balancer, head, draining) {
+        while let Some(failover) = around.pop() {
+            if failover.replaces(answer.status) {
+                let main = &failover.main.name;
+                let why = format!("{main} answers {}, for which", answer.status.as_u16());
+                tell_fallback(failover, why, told);
+                let fallback = &failover.fallback;
+                let way = tell_way(route, fallback, around, head, draining, told);
+                return Box::pin(way).await;
+            }
+        }
         told.status = answer.status.as_u16().into();
         answer.reason.clone_into(&mut told.reason);
-        told.detail = format!("the proxy is the service {} itself", first.name);
+        told.detail = format!("the proxy is the service {} itself", balancer.name);
         return Ok(());
     }
     let target = head.target().map_err(|_| ProxyError::Target)?;
-    told.servers = servers.iter().map(candidate).collect();
+    for server in servers.iter().map(candidate) {
+        if !told.servers.iter().any(|known| is_same(known, &server)) {
+            told.servers.push(server);
+        }
+    }
     let asked = servers.iter().find(|(_, standing)| standing.may_be_asked());
-    let Some((server, _)) = asked.filter(|_| !first.is_empty()) else {
-        return Err(ProxyError::NoServer(first.unavailable_reason()));
+    let Some((server, _)) = asked.filter(|_| !balancer.is_empty()) else {
+        let error = ProxyError::NoServer(balancer.unavailable_reason());
+        let failed = tell_failed(route, error, around, head, draining, told);
+        return Box::pin(failed).await;
     };
     based(&server.base_path, &target)?
         .as_str()
         .clone_into(&mut told.target);
     Ok(())
+}
+
+/// Through middlewares to a part, unless another service stands in for what comes of it.
+async fn tell_behind<'s>(
+    route: &'s Arc<Route>,
+    behind: &'s Behind,
+    mut around: Vec<&'s Failover>,
+    head: &mut Head,
+    draining: bool,
+    told: &mut wire::Explanation,
+) -> Result<(), ProxyError> {
+    // Whoever stands in gets the request as it came here.
+    let mut inside = head.clone();
+    super::tell_stage(Stage::behind(route, behind), &mut inside, draining, told).await;
+    let status = u16::try_from(told.status).ok();
+    let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) else {
+        return Ok(());
+    };
+    while let Some(failover) = around.pop() {
+        if failover.replaces(status) || error::is_before_request(&told.reason) {
+            let main = &failover.main.name;
+            let why = format!("{main} answers {}, for which", status.as_u16());
+            tell_fallback(failover, why, told);
+            told.status = 0;
+            told.reason.clear();
+            told.detail.clear();
+            told.location.clear();
+            return tell_way(route, &failover.fallback, around, head, draining, told).await;
+        }
+    }
+    Ok(())
+}
+
+/// There is no server, unless another service stands in.
+async fn tell_failed<'s>(
+    route: &'s Arc<Route>,
+    error: ProxyError,
+    mut around: Vec<&'s Failover>,
+    head: &mut Head,
+    draining: bool,
+    told: &mut wire::Explanation,
+) -> Result<(), ProxyError> {
+    let Some(failover) = around.pop() else {
+        return Err(error);
+    };
+    let why = format!("{} has no server, so", failover.main.name);
+    tell_fallback(failover, why, told);
+    tell_way(route, &failover.fallback, around, head, draining, told).await
+}
+
+/// Back at the failover, one more step.
+fn tell_fallback(failover: &Failover, why: String, told: &mut wire::Explanation) {
+    let (main, fallback) = (&failover.main.name, &failover.fallback.name);
+    let mut steps = told.services.iter().rev();
+    let before = steps.find(|step| step.next == *main && step.kind == FAILOVER);
+    let name = before.map(|step| step.name.clone()).unwrap_or_default();
+    told.services.push(wire::ServiceStep {
+        name,
+        kind: FAILOVER.to_owned(),
+        next: fallback.clone(),
+        effect: format!("{why} {fallback} stands in"),
+    });
+}
+
+fn is_same(a: &wire::Candidate, b: &wire::Candidate) -> bool {
+    (&a.url, &a.container) == (&b.url, &b.container)
 }
 
 /// Answers the middlewares that the way ends at, if it does not end at servers.
@@ -75,7 +181,14 @@ fn tell_steps<'s>(
                 let why = "by the client's address";
                 ("highestRandomWeight", next, why.to_owned())
             }
-            Step::Mirroring(mirroring) => ("mirroring", &mirroring.main, copies(mirroring)),
+            Step::Mirroring(mirroring) => {
+                let switches = asking.headers.contains_key(UPGRADE);
+                let effect = match switches {
+                    true => "nobody gets copies, as the request switches protocols".to_owned(),
+                    false => copies(mirroring),
+                };
+                ("mirroring", &mirroring.main, effect)
+            }
             Step::Failover(failover, next) => {
                 let name = &failover.main.name;
                 let is_main = std::ptr::eq(&**next, &*failover.main);
@@ -87,7 +200,7 @@ fn tell_steps<'s>(
                     true => "neither of the two has a usable server".to_owned(),
                     false => format!("{name} has no usable server"),
                 };
-                ("failover", next, effect)
+                (FAILOVER, next, effect)
             }
         };
         told.services.push(wire::ServiceStep {
