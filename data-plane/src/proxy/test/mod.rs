@@ -244,12 +244,18 @@ fn resources(site: Site) -> Vec<proto::Resource> {
 
 /// An address nothing listens on, nor ever will: it stays bound.
 fn closed_address() -> SocketAddr {
+    let (socket, address) = closed_socket();
+    std::mem::forget(socket);
+    address
+}
+
+/// One that nothing listens on until its socket is told to.
+fn closed_socket() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     socket.bind(&any.into()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
-    std::mem::forget(socket);
-    address
+    (socket, address)
 }
 
 /// What an origin saw, for the test's thread.
