@@ -4,8 +4,8 @@
 //! Reads what [`crate::reconcile`] published and what [`crate::discovery`] knows
 //! of the proxies; changes nothing. Field names, filters, pages and errors are
 //! Traefik's, so that what was written for its API reads this one; what Traefik
-//! does not have (`diagnostics`, `containers`, the proxies of a server) stands
-//! beside it. Secrets in options are redacted.
+//! does not have (`diagnostics`, `containers`, the proxies of a server, `/api/stats`)
+//! stands beside it. Secrets in options are redacted.
 
 mod catalog;
 mod changes;
@@ -23,6 +23,7 @@ mod overview;
 mod proxies;
 pub(crate) mod rawdata;
 mod respond;
+mod stats;
 mod time;
 mod view;
 
@@ -44,6 +45,7 @@ use crate::dashboard;
 use crate::discovery::{Nodes, SnapshotReceiver};
 use crate::history::HistoryReceiver;
 use crate::reconcile::ProviderReceiver;
+use crate::stats::Stats;
 use catalog::Catalog;
 use events::Streams;
 use internal::Internal;
@@ -61,6 +63,8 @@ pub struct Api {
     pub declared: BTreeMap<String, ProviderReceiver>,
     /// The last changes.
     pub history: HistoryReceiver,
+    /// What they have counted.
+    pub stats: Stats,
     /// Entry points of the static configuration.
     pub entry_points: BTreeMap<String, EntryPointOptions>,
     /// Names of the providers as Traefik writes them: `Docker`.
@@ -120,7 +124,8 @@ impl Api {
                 .route("/api/events", get(events::answer))
                 .route("/api/explain", post(explain::answer))
                 .merge(detail::routes())
-                .merge(object::routes());
+                .merge(object::routes())
+                .merge(stats::routes());
         }
         if api && self.dashboard {
             router = router.merge(dashboard::routes());

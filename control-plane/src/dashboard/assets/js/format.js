@@ -4,6 +4,9 @@ const whole = new Intl.NumberFormat('en');
 
 export const count = (value) => whole.format(value);
 
+// A router's priority; Fairway's own have the highest there are.
+export const priority = (value) => (value > Number.MAX_SAFE_INTEGER ? 'built in' : whole.format(value));
+
 // 1 router, 2 routers.
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 

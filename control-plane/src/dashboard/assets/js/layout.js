@@ -36,10 +36,11 @@ export function layout(map) {
 
 const height = (column, count) => (count === 0 ? 0 : count * (HEIGHTS[column] + SPACE) - SPACE);
 
-// Routers by the service they lead to, in the order of their names.
+// Routers by the service they lead to, in the order of their names; Fairway's own last.
 function grouped(map) {
   const groups = new Map();
-  for (const router of map.routers) {
+  const isOwn = ({ provider }) => provider === 'internal';
+  for (const router of [...map.routers].sort((a, b) => isOwn(a) - isOwn(b))) {
     const service = router.service ?? '';
     if (!groups.has(service)) groups.set(service, []);
     groups.get(service).push(router);
@@ -54,9 +55,10 @@ function group(name, routers, map, lines) {
   for (const router of routers) {
     const id = `router:${router.name}`;
     const names = router.middlewares ?? [];
+    const isBroken = router.status === 'disabled';
     if (!name) continue;
     if (names.length === 0) {
-      lines.push({ from: id, to: serviceId, router: router.name });
+      lines.push({ from: id, to: serviceId, router: router.name, isBroken });
       continue;
     }
     const chain = `chain:${name}:${names.join(' ')}`;
@@ -64,7 +66,7 @@ function group(name, routers, map, lines) {
       chains.set(chain, { id: chain, kind: 'chain', names });
       lines.push({ from: chain, to: serviceId, service: name });
     }
-    lines.push({ from: id, to: chain, router: router.name });
+    lines.push({ from: id, to: chain, router: router.name, isBroken });
   }
   const all = name ? way.servers(name, map.services) : [];
   const servers = all.slice(0, MAX_SERVERS).map((server) => ({ id: `server:${name}:${server.service}:${server.id ?? server.url}`, kind: 'server', server }));
@@ -83,10 +85,11 @@ function entryPoints(map, boxes, lines) {
   const wanted = new Map();
   for (const router of map.routers) {
     const box = boxes.get(`router:${router.name}`);
+    const isBroken = router.status === 'disabled';
     for (const name of router.entryPoints ?? []) {
       if (!wanted.has(name)) wanted.set(name, []);
       wanted.get(name).push(box.y + box.height / 2);
-      lines.push({ from: `entrypoint:${name}`, to: box.id, router: router.name, entryPoint: name });
+      lines.push({ from: `entrypoint:${name}`, to: box.id, router: router.name, entryPoint: name, isBroken });
     }
   }
   const middle = (all) => all.reduce((sum, it) => sum + it, 0) / all.length;

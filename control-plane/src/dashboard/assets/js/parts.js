@@ -24,7 +24,7 @@ const STATES = {
 const SHAPES = {
   ok: () => s('circle', { cx: 5, cy: 5, r: 4.2 }),
   warn: () => s('path', { d: 'M5 .6 9.8 9.4H.2Z' }),
-  bad: () => s('path', { d: 'M3 .6h4L9.4 3v4L7 9.400H3L.6 7V3Z' }),
+  bad: () => s('path', { d: 'M5 0 10 5 5 10 0 5Z' }),
   off: () => s('circle', { cx: 5, cy: 5, r: 3.4, fill: 'none', stroke: 'currentColor', 'stroke-width': 1.6 }),
 };
 

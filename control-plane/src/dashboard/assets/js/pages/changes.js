@@ -61,7 +61,7 @@ export function cause(of) {
   return containers.length > 0 ? `seen in the list of containers: ${containers.slice(0, 5).join(', ')}` : 'seen in the list of containers';
 }
 
-const why = (of) => h('p', { class: 'why' }, h('span', { class: 'muted' }, 'Because '), cause(of));
+const why = (of) => h('p', { class: 'cause' }, h('span', { class: 'muted' }, 'Because '), cause(of));
 
 function change(of) {
   const page = { router: 'routers', service: 'services', middleware: 'middlewares' }[of.kind];

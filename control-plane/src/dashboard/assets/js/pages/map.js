@@ -105,10 +105,10 @@ function stroke(line, boxes, width, counted, tone) {
   const [y1, y2] = [from.y + from.height / 2 + 4, to.y + to.height / 2 + 4];
   const bend = Math.min((x2 - x1) / 2, width * 0.05);
   const rate = flow(line, counted);
-  const state = to.server ? level(to.server.state) : '';
+  const isBroken = line.isBroken || (to.server && level(to.server.state) === 'bad');
   return s('path', {
     'data-key': `${line.from} ${line.to}`,
-    class: `way${rate > 0 ? ' flows' : ''}${state === 'bad' ? ' broken' : ''}${tone}`,
+    class: `way${rate > 0 ? ' flows' : ''}${isBroken ? ' broken' : ''}${tone}`,
     d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`,
     'stroke-width': (1.25 + Math.min(4.5, Math.log10(1 + rate) * 1.6)).toFixed(2),
   });

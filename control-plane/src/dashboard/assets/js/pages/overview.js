@@ -22,7 +22,7 @@ export default {
   async load(place, signal) {
     const [overview, map, diagnostics, changes, proxies] = await Promise.all([
       api.get('overview', signal),
-      api.page('map', { per_page: ROUTES }, signal),
+      api.page('map', { per_page: ROUTES, sortBy: 'provider' }, signal),
       api.page('diagnostics', { per_page: 5 }, signal),
       api.get('changes?limit=4', signal),
       api.get('proxies', signal),
@@ -95,7 +95,8 @@ function tile(name, { total, warnings, errors }, [ok, warn, bad]) {
 }
 
 function routes({ items, total }, rates) {
-  const { routers, services } = items;
+  const { services } = items;
+  const routers = items.routers.filter(({ provider }) => provider !== 'internal');
   if (routers.length === 0) return empty('No router yet', 'Start a container that says which requests it wants:', h('code', {}, 'docker run --label \'traefik.http.routers.web.rule=PathPrefix(`/`)\' nginx'));
   return [
     h('ul', { class: 'rows routes' }, routers.map((router) => h(
@@ -106,7 +107,7 @@ function routes({ items, total }, rates) {
       targets(router, services),
       h('span', { class: 'route-rate number quiet' }, rates?.[router.name] ? numbers.rate(rates[router.name]) : ''),
     ))),
-    total > routers.length && h('p', { class: 'body' }, h('a', { href: href('map') }, `all ${format.count(total)} on the map`)),
+    total > items.routers.length && h('p', { class: 'body' }, h('a', { href: href('map') }, `all ${format.count(total)} on the map`)),
   ];
 }
 

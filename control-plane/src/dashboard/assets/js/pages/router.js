@@ -44,7 +44,7 @@ export default {
         ),
         card('Settings', null, facts([
           ['Status', state(router.status)],
-          ['Priority', [format.count(router.priority), ' ', h('small', {}, given && !given.priority ? 'length of the rule: none is set' : 'as set')]],
+          ['Priority', [format.priority(router.priority), ' ', h('small', {}, given && !given.priority ? 'length of the rule: none is set' : 'as set')]],
           ['Entry points', [tags(...(router.entryPoints ?? []).map((it) => h('span', { class: 'tag' }, it))), given && !given.entryPoints && h('small', {}, ' the default ones: none are set')]],
           ['Service', router.service && link('services', router.service, router.service)],
           ['Provider', router.provider],

@@ -29,7 +29,7 @@ export default list({
     { title: 'Rule', width: 'w-xl', class: 'wide', sort: 'rule', cell: (it) => h('code', { title: it.rule }, it.rule ?? '–') },
     { title: 'Service', width: 'w-l', class: 'wide', sort: 'service', cell: (it) => (it.service ? link('services', it.service) : '–') },
     { title: 'Entry points', width: 'w-m', class: 'late', sort: 'entryPoints', cell: (it) => (it.entryPoints ?? []).join(', ') },
-    { title: 'Priority', width: 'w-s', class: 'late number', sort: 'priority', cell: (it) => format.count(it.priority) },
+    { title: 'Priority', width: 'w-s', class: 'late number', sort: 'priority', cell: (it) => format.priority(it.priority) },
     { title: 'Rate', width: 'w-s', class: 'late number', cell: (it, { numbers: rates }) => (rates?.[it.name] ? numbers.rate(rates[it.name]) : '') },
   ],
   empty: [

@@ -125,7 +125,7 @@ function tried(of) {
       link('routers', it.router),
       it.matched ? state('up', it.entrypoint === of.entrypoint ? 'matches' : `would match on ${it.entrypoint}`) : h('span', {}, state('unknown', 'does not match'), it.failed && h('small', { class: 'quiet' }, ` ${it.failed}${it.found ? `: ${it.found}` : ''}`)),
       h('code', {}, it.rule),
-      format.count(it.priority),
+      format.priority(it.priority),
     ],
   }));
   return [table('Routers tried', ['Router', 'Outcome', 'Rule', { text: 'Priority', number: true }], rows), of.triedOmitted > 0 && h('p', { class: 'body muted' }, `and ${format.plural(of.triedOmitted, 'more router')} that do not match`)];
