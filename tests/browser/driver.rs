@@ -85,7 +85,8 @@ impl Browser {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
         });
-        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
     }
 
     /// A command of the browser's own protocol.
@@ -145,7 +146,8 @@ impl Driver {
         });
         let port = told.recv_timeout(PATIENCE);
         let mut driver = Self { process, port: 0 };
-        driver.port = port.unwrap_or_else(|_| panic!("chromedriver does not say its port: {ADVICE}"));
+        driver.port =
+            port.unwrap_or_else(|_| panic!("chromedriver does not say its port: {ADVICE}"));
         driver
     }
 
@@ -175,7 +177,11 @@ impl Drop for Driver {
 }
 
 impl WebDriverCompatibleCommand for ChromeCommand {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
         let session = session.unwrap_or_default();
         let path = match self {
             Self::Devtools(..) => "goog/cdp/execute",

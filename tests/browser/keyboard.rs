@@ -32,9 +32,13 @@ async fn everything_is_reached_by_keys() {
     dashboard.press(ESCAPE).await;
     dashboard.wait_without("#search:focus").await;
     // Through the rows, and into one.
-    dashboard.run("document.querySelector('.list tbody a').focus()", vec![]).await;
+    dashboard
+        .run("document.querySelector('.list tbody a').focus()", vec![])
+        .await;
     dashboard.press(DOWN).await;
-    dashboard.wait_for_text(".list tbody tr:nth-child(3) a:focus", "site").await;
+    dashboard
+        .wait_for_text(".list tbody tr:nth-child(3) a:focus", "site")
+        .await;
     dashboard.press(ENTER).await;
     dashboard.wait_for_text("h1:focus", "site").await;
     dashboard.browser.client.back().await.unwrap();
@@ -42,7 +46,12 @@ async fn everything_is_reached_by_keys() {
     // Along a way of the map.
     dashboard.go("map", "Map").await;
     dashboard.wait_for("[data-box='entrypoint:http']").await;
-    dashboard.run("document.querySelector('[data-box=\"router:api@docker\"]').focus()", vec![]).await;
+    dashboard
+        .run(
+            "document.querySelector('[data-box=\"router:api@docker\"]').focus()",
+            vec![],
+        )
+        .await;
     for expected in ["strip → auth", "api-demo", "api-1"] {
         dashboard.press(RIGHT).await;
         dashboard.wait_for_text(".node:focus", expected).await;

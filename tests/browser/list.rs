@@ -21,16 +21,24 @@ async fn lists_are_searched_filtered_and_sorted() {
     dashboard.go("routers?status=disabled", "Routers").await;
     dashboard.wait_for_text(".total", "1 router").await;
     dashboard.wait_for_text(".list tbody", "bad").await;
-    dashboard.go("routers?search=nothing+like+this", "Routers").await;
+    dashboard
+        .go("routers?search=nothing+like+this", "Routers")
+        .await;
     dashboard.wait_for_text(".empty", "Nothing fits").await;
     dashboard.go("routers?provider=docker", "Routers").await;
     dashboard.wait_for_text(".total", "5 routers").await;
     dashboard.click("thead th:nth-child(6) button").await;
-    dashboard.wait_for("th[aria-sort=ascending]:nth-child(6)").await;
+    dashboard
+        .wait_for("th[aria-sort=ascending]:nth-child(6)")
+        .await;
     dashboard.click("thead th:nth-child(6) button").await;
-    dashboard.wait_for("th[aria-sort=descending]:nth-child(6)").await;
+    dashboard
+        .wait_for("th[aria-sort=descending]:nth-child(6)")
+        .await;
     // The longest rule has the highest priority.
-    dashboard.wait_for_text(".list tbody tr:nth-child(2) th", "api").await;
+    dashboard
+        .wait_for_text(".list tbody tr:nth-child(2) th", "api")
+        .await;
     dashboard.assert_well().await;
 }
 
@@ -46,11 +54,18 @@ async fn ten_thousand_routers_are_a_list_like_another() {
     dashboard.wait_for_text(".list tbody", "router-00000").await;
     let rows = "return document.querySelectorAll('.list tbody tr').length";
     assert!(dashboard.run(rows, vec![]).await.as_u64().unwrap() < 200);
-    dashboard.run("scrollTo(0, document.documentElement.scrollHeight)", vec![]).await;
+    dashboard
+        .run("scrollTo(0, document.documentElement.scrollHeight)", vec![])
+        .await;
     dashboard.wait_for_text(".list tbody", "router-09999").await;
     assert!(dashboard.run(rows, vec![]).await.as_u64().unwrap() < 200);
     dashboard.picture("ten-thousand-routers").await;
-    dashboard.run("scrollTo(0, document.documentElement.scrollHeight / 2)", vec![]).await;
+    dashboard
+        .run(
+            "scrollTo(0, document.documentElement.scrollHeight / 2)",
+            vec![],
+        )
+        .await;
     dashboard.wait_for_text(".list tbody", "router-05000").await;
     dashboard.go("routers?search=router-07777", "Routers").await;
     dashboard.wait_for_text(".total", "1 router").await;

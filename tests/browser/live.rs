@@ -20,10 +20,14 @@ async fn a_container_that_starts_and_stops_is_seen_to() {
     dashboard.wait_for_text(server, "late-1").await;
     world.stop_container("late-1", Duration::ZERO).await;
     world.engine().remove("late-1");
-    dashboard.wait_without("[data-box='router:late@docker']").await;
+    dashboard
+        .wait_without("[data-box='router:late@docker']")
+        .await;
     dashboard.go("changes", "Changes").await;
     dashboard.wait_for_text(".timeline", "late-1: start").await;
-    dashboard.wait_for_text(".timeline", "late-1: destroy").await;
+    dashboard
+        .wait_for_text(".timeline", "late-1: destroy")
+        .await;
     dashboard.wait_for_text(".served", "after").await;
     dashboard.picture("changes-after-a-container").await;
     dashboard.assert_well().await;

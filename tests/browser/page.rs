@@ -68,7 +68,8 @@ impl Dashboard {
 
     /// The texts of all such elements.
     pub(crate) async fn texts(&self, selector: &str) -> Vec<String> {
-        let script = "return [...document.querySelectorAll(arguments[0])].map((it) => it.textContent)";
+        let script =
+            "return [...document.querySelectorAll(arguments[0])].map((it) => it.textContent)";
         let texts = self.run(script, vec![selector.into()]).await;
         serde_json::from_value(texts).expect("texts")
     }

@@ -15,8 +15,18 @@ const PAGES: [(&str, &str, &str, &str); 12] = [
     ("routers", "Routers", ".list tbody th a", "site"),
     ("services", "Services", ".list tbody th a", "site"),
     ("middlewares", "Middlewares", ".list tbody th a", "strip"),
-    ("routers/api%40docker", "api", ".rule-leaf", "the path begins with /api"),
-    ("services/site-demo%40docker", "site-demo", ".card tbody th", "site-1"),
+    (
+        "routers/api%40docker",
+        "api",
+        ".rule-leaf",
+        "the path begins with /api",
+    ),
+    (
+        "services/site-demo%40docker",
+        "site-demo",
+        ".card tbody th",
+        "site-1",
+    ),
     ("middlewares/auth%40docker", "auth", ".facts", "[redacted]"),
     ("proxies", "Proxies", ".card tbody tr", "up to date"),
     ("diagnostics", "Diagnostics", ".finding", "does not parse"),
@@ -37,7 +47,9 @@ async fn every_page_renders_and_everybody_can_use_it() {
                 dashboard.go(hash, heading).await;
                 dashboard.wait_for_text(content, text).await;
                 let name = hash.replace(['/', '%'], "-");
-                dashboard.picture(&format!("{name}-{scheme}-{screen}")).await;
+                dashboard
+                    .picture(&format!("{name}-{scheme}-{screen}"))
+                    .await;
                 let page = format!("{hash} {scheme} {screen}");
                 dashboard.assert_accessible(&page).await;
             }
@@ -50,14 +62,20 @@ async fn every_page_renders_and_everybody_can_use_it() {
 async fn a_broken_router_is_told_with_what_would_work() {
     let world = stage::populated().await;
     let dashboard = Dashboard::open(&world).await;
-    dashboard.wait_for_text("#verdict", "1 router is not served").await;
+    dashboard
+        .wait_for_text("#verdict", "1 router is not served")
+        .await;
     dashboard.go("routers/bad%40docker", "bad").await;
-    dashboard.wait_for_text(".finding", "traefik.http.routers.bad.rule").await;
+    dashboard
+        .wait_for_text(".finding", "traefik.http.routers.bad.rule")
+        .await;
     dashboard.go("routers/silent%40docker", "silent").await;
     dashboard.wait_for_text("main", "degraded").await;
     dashboard.go("nowhere", "No such page").await;
     dashboard.go("routers/gone%40docker", "gone").await;
-    dashboard.wait_for_text(".empty", "There is no such router now").await;
+    dashboard
+        .wait_for_text(".empty", "There is no such router now")
+        .await;
     dashboard.picture("gone").await;
 }
 
@@ -68,13 +86,19 @@ async fn the_map_shows_a_chosen_way() {
     dashboard.go("map", "Map").await;
     dashboard.wait_for("[data-box='router:api@docker']").await;
     dashboard.click("[data-box='router:api@docker']").await;
-    dashboard.wait_for("[data-box='router:api@docker'].chosen").await;
+    dashboard
+        .wait_for("[data-box='router:api@docker'].chosen")
+        .await;
     let on_path = dashboard.texts(".node.on").await.join(" ");
     for part in ["http", "strip → auth", "api-demo", "api-1"] {
         assert!(on_path.contains(part), "{part} is missing from {on_path}");
     }
     assert!(!on_path.contains("site-1"), "{on_path}");
     dashboard.picture("map-chosen").await;
-    dashboard.go("map?select=service%3Asite-demo%40docker", "Map").await;
-    dashboard.wait_for("[data-box='service:site-demo@docker'].chosen").await;
+    dashboard
+        .go("map?select=service%3Asite-demo%40docker", "Map")
+        .await;
+    dashboard
+        .wait_for("[data-box='service:site-demo@docker'].chosen")
+        .await;
 }

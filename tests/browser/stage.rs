@@ -18,7 +18,10 @@ pub(crate) async fn populated() -> World {
         "Host(`demo.test`) && (PathPrefix(`/api`) || Header(`X-Api`, `1`))",
     )
     .label("traefik.http.routers.api.middlewares", "strip,auth")
-    .label("traefik.http.middlewares.strip.stripprefix.prefixes", "/api")
+    .label(
+        "traefik.http.middlewares.strip.stripprefix.prefixes",
+        "/api",
+    )
     .label(
         "traefik.http.middlewares.auth.headers.customrequestheaders.Authorization",
         "Basic c2VjcmV0",

@@ -28,11 +28,21 @@ async fn a_request_is_explained_and_no_server_is_asked() {
     dashboard.wait_for_text("#outcome", "404").await;
     dashboard.picture("why-not-found").await;
     dashboard.assert_accessible("why, not found").await;
-    dashboard.run("document.querySelector('[name=url]').value = 'ftp://x'", vec![]).await;
+    dashboard
+        .run(
+            "document.querySelector('[name=url]').value = 'ftp://x'",
+            vec![],
+        )
+        .await;
     dashboard.click("#why button[type=submit]").await;
-    dashboard.wait_for_text("#outcome", "write http:// or https://").await;
+    dashboard
+        .wait_for_text("#outcome", "write http:// or https://")
+        .await;
     assert_eq!(world.requests("api-1"), before);
     let complaints = dashboard.browser.complaints().await;
     // The browser itself notes that the last question was refused.
-    assert!(complaints.iter().all(|it| it.contains("explain")), "{complaints:?}");
+    assert!(
+        complaints.iter().all(|it| it.contains("explain")),
+        "{complaints:?}"
+    );
 }

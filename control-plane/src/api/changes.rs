@@ -25,9 +25,7 @@ pub(super) async fn answer(State(shared): State<Shared>, uri: Uri) -> Response {
 
 fn record(of: &Record) -> Value {
     let [added, changed, removed] = of.counts;
-    let occurrence = |it: &Occurrence| {
-        json!({ "at": time::unix_ms(it.at), "subject": it.subject, "action": it.action })
-    };
+    let occurrence = |it: &Occurrence| json!({ "at": time::unix_ms(it.at), "subject": it.subject, "action": it.action });
     let acknowledgement = |it: &Acknowledgement| {
         json!({
             "node": it.node,

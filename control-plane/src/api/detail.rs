@@ -106,9 +106,8 @@ fn given(state: Option<&ProviderState>, name: &str) -> Value {
 
 fn settings(state: Option<&ProviderState>, kind: ObjectKind, name: &str) -> Value {
     let all = state.into_iter().flat_map(|state| &state.settings);
-    let view = |it: &Setting| {
-        json!({ "container": it.container, "label": it.label, "value": it.value })
-    };
+    let view =
+        |it: &Setting| json!({ "container": it.container, "label": it.label, "value": it.value });
     all.flat_map(|of_container| of_container.iter())
         .filter(|setting| setting.concerns(kind, name))
         .take(MAX_SETTINGS)

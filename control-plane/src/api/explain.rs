@@ -56,11 +56,8 @@ pub(super) async fn answer(State(shared): State<Shared>, body: Bytes) -> Respons
         Err(message) => return respond::error(StatusCode::BAD_REQUEST, &message),
     };
     let api = &shared.api;
-    let inspection = InspectionServer::new(
-        api.latest.clone(),
-        api.compiled.clone(),
-        api.nodes.clone(),
-    );
+    let inspection =
+        InspectionServer::new(api.latest.clone(), api.compiled.clone(), api.nodes.clone());
     match inspection.ask(request).await {
         Ok(told) => respond::json(&json::value(all, &told)),
         Err(status) => {

@@ -117,7 +117,11 @@ impl Query {
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    pub(super) fn number(&self, parameter: &'static str, default: usize) -> Result<usize, PageError> {
+    pub(super) fn number(
+        &self,
+        parameter: &'static str,
+        default: usize,
+    ) -> Result<usize, PageError> {
         let Some(value) = self.value(parameter) else {
             return Ok(default);
         };

@@ -64,7 +64,9 @@ fn is_prefix(text: &str) -> bool {
 
 fn serve(asset: &Asset, etag: &ETag, asked: &HeaderMap) -> Response {
     let known = asked.get_all(header::IF_NONE_MATCH).iter();
-    let is_known = known.filter_map(|it| it.to_str().ok()).any(|it| etag.is_in(it));
+    let is_known = known
+        .filter_map(|it| it.to_str().ok())
+        .any(|it| etag.is_in(it));
     let mut response = if is_known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

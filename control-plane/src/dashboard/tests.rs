@@ -91,12 +91,16 @@ fn every_file_is_used_and_nothing_is_loaded_from_elsewhere() {
         let text = std::str::from_utf8(asset.content).expect("text");
         let folder = asset.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for quote in text.split(['"', '\'']) {
-            let is_file = [".js", ".css", ".svg"].iter().any(|end| quote.ends_with(end));
+            let is_file = [".js", ".css", ".svg"]
+                .iter()
+                .any(|end| quote.ends_with(end));
             if !is_file || quote.contains(char::is_whitespace) {
                 continue;
             }
             assert!(!quote.contains("//"), "{} loads {quote}", asset.path);
-            let mut at: Vec<&str> = folder.split('/').filter(|it| !it.is_empty()).collect();
+            // Modules name each other from where they are, pages from the root.
+            let from = if quote.starts_with('.') { folder } else { "" };
+            let mut at: Vec<&str> = from.split('/').filter(|it| !it.is_empty()).collect();
             for part in quote.split('/') {
                 match part {
                     "." => {}

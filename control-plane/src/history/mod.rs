@@ -146,7 +146,9 @@ impl Historian {
         let now = SystemTime::now();
         self.out.send_if_modified(|history| {
             let dated = history.date(&compiled.diagnostics, now);
-            dated.map(|dated| Arc::make_mut(history).since = dated).is_some()
+            dated
+                .map(|dated| Arc::make_mut(history).since = dated)
+                .is_some()
         });
     }
 
@@ -155,7 +157,10 @@ impl Historian {
             return;
         };
         let seen = self.seen.replace(now.clone());
-        if seen.as_ref().is_some_and(|seen| seen.version() == now.version()) {
+        if seen
+            .as_ref()
+            .is_some_and(|seen| seen.version() == now.version())
+        {
             return;
         }
         let occurrences = self.occurrences();
@@ -173,7 +178,10 @@ impl Historian {
             };
             let unseen = state.occurrences.iter().filter(|it| it.number > *told);
             news.extend(unseen.cloned());
-            *told = state.occurrences.last().map_or(*told, |it| it.number.max(*told));
+            *told = state
+                .occurrences
+                .last()
+                .map_or(*told, |it| it.number.max(*told));
         }
         news.sort_by_key(|it| it.at);
         news

@@ -1,8 +1,8 @@
 //! A history of scripted snapshots.
 
+use fairway_proto::discovery::v1::ResourceKind;
 use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{Origin, Resource, ResourceId, Router, Server, Service};
-use fairway_proto::discovery::v1::ResourceKind;
 
 use super::*;
 use crate::model::Diagnostic;
@@ -140,8 +140,11 @@ fn a_finding_keeps_its_date_while_it_is_true() {
     let (old, new) = (finding("old"), finding("new"));
     let mut history = History::default();
     let (early, late) = (SystemTime::UNIX_EPOCH, SystemTime::now());
-    history.since = history.date(&[old.clone()], early).unwrap();
-    assert!(history.date(&[old.clone()], late).is_none(), "nothing new");
+    history.since = history.date(std::slice::from_ref(&old), early).unwrap();
+    assert!(
+        history.date(std::slice::from_ref(&old), late).is_none(),
+        "nothing new"
+    );
     history.since = history.date(&[old.clone(), new.clone()], late).unwrap();
     assert_eq!(history.since(&old), Some(early));
     assert_eq!(history.since(&new), Some(late));

@@ -23,9 +23,17 @@ export function charts(chart, window, redraw, draw) {
     { class: 'charts' },
     draw({ title: 'Requests', now: rate(rates), window, show: (value) => `${format.rate(value ?? 0)}/s`, series: [{ name: 'requests', tone: 'tone-1', values: chart.requests }] }, redraw),
     draw({ title: 'Errors', now: format.percent(errors(rates)), window, least: 0.01, show: (value) => format.percent(value ?? 0), series: [{ name: 'share of errors', tone: 'tone-bad', values: shares }] }, redraw),
-    draw({
+    chart.p50.length === 0 ? latencies(rates) : draw({
       title: 'Latency', now: `${latency(rates.p50)} · p99 ${latency(rates.p99)}`, window, least: 1, show: format.milliseconds,
       series: [{ name: 'p99', tone: 'tone-2', values: chart.p99.map(ms) }, { name: 'p50', tone: 'tone-1', values: chart.p50.map(ms) }],
     }, redraw),
   );
 }
+
+// Where latencies are not kept by second.
+const latencies = (rates) => h(
+  'figure',
+  { class: 'card chart', 'data-key': 'Latency' },
+  h('figcaption', {}, h('span', { class: 'chart-title' }, 'Latency'), h('span', { class: 'muted' }, 'of the last minute')),
+  h('dl', { class: 'pair' }, [['p50', rates.p50], ['p99', rates.p99]].map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, latency(value))))),
+);

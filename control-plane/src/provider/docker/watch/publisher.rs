@@ -129,7 +129,10 @@ impl Publisher {
 
     fn show(&self, state: ProviderState) -> bool {
         self.out.send_if_modified(|shown| {
-            if shown.as_deref().is_some_and(|shown| shown.declares_the_same_as(&state)) {
+            if shown
+                .as_deref()
+                .is_some_and(|shown| shown.declares_the_same_as(&state))
+            {
                 return false;
             }
             tracing::debug!(
