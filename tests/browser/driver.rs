@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fairway_tests::loopback::free_port;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
 use http::Method;
@@ -125,30 +126,33 @@ impl Browser {
 }
 
 impl Driver {
+    /// On a port of its own choice it fails when that is taken on one of two addresses.
     fn start() -> Self {
+        let begun = (0..20).find_map(|_| Self::begin(free_port()));
+        begun.unwrap_or_else(|| panic!("chromedriver does not begin: {ADVICE}"))
+    }
+
+    /// `None`: the port is taken.
+    fn begin(port: u16) -> Option<Self> {
         let mut process = Command::new("chromedriver")
-            .arg("--port=0")
+            .arg(format!("--port={port}"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("chromedriver does not start ({error}): {ADVICE}"));
         let said = BufReader::new(process.stdout.take().expect("a pipe"));
+        let driver = Self { process, port };
         let (tell, told) = std::sync::mpsc::channel();
-        // Reads to the end, or the driver would wait for its reader.
+        // Reads to the end, or the driver would wait for its reader. When the driver ends,
+        // so does the channel.
         std::thread::spawn(move || {
             for line in said.lines().map_while(Result::ok) {
-                let port = line.rsplit_once("successfully on port ");
-                let port = port.and_then(|(_, port)| port.trim_end_matches('.').parse().ok());
-                if let Some(port) = port {
-                    let _ = tell.send(port);
+                if line.contains("started successfully") {
+                    let _ = tell.send(());
                 }
             }
         });
-        let port = told.recv_timeout(PATIENCE);
-        let mut driver = Self { process, port: 0 };
-        driver.port =
-            port.unwrap_or_else(|_| panic!("chromedriver does not say its port: {ADVICE}"));
-        driver
+        told.recv_timeout(PATIENCE).ok().map(|()| driver)
     }
 
     /// Asks it to end its browsers and itself.

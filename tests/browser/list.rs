@@ -14,7 +14,7 @@ async fn lists_are_searched_filtered_and_sorted() {
     let world = stage::populated().await;
     let dashboard = Dashboard::open(&world).await;
     dashboard.go("routers", "Routers").await;
-    dashboard.wait_for_text(".total", "6 routers").await;
+    dashboard.wait_for_text(".total", "7 routers").await;
     dashboard.click("#search").await;
     dashboard.press("demo.test").await;
     dashboard.wait_for_text(".total", "2 routers").await;
