@@ -16,7 +16,7 @@ async fn a_request_is_explained_and_no_server_is_asked() {
     dashboard.press(&format!("{url}{ENTER}")).await;
     dashboard.wait_for_text("#outcome", "Goes to api-1").await;
     let steps = dashboard.texts(".steps-way").await.join(" ");
-    for part in ["http", "api@docker", "strip@docker", "/flats", "matches"] {
+    for part in ["http", "strip@docker", "/flats", "matches"] {
         assert!(steps.contains(part), "{part} is missing from {steps}");
     }
     dashboard.picture("why-explained").await;

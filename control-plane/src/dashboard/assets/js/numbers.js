@@ -24,7 +24,7 @@ export function charts(chart, window, redraw, draw) {
     draw({ title: 'Requests', now: rate(rates), window, show: (value) => `${format.rate(value ?? 0)}/s`, series: [{ name: 'requests', tone: 'tone-1', values: chart.requests }] }, redraw),
     draw({ title: 'Errors', now: format.percent(errors(rates)), window, least: 0.01, show: (value) => format.percent(value ?? 0), series: [{ name: 'share of errors', tone: 'tone-bad', values: shares }] }, redraw),
     chart.p50.length === 0 ? latencies(rates) : draw({
-      title: 'Latency', now: `${latency(rates.p50)} · p99 ${latency(rates.p99)}`, window, least: 1, show: format.milliseconds,
+      title: 'Latency', now: rates.p50 === null ? '–' : `${latency(rates.p50)} · p99 ${latency(rates.p99)}`, window, least: 1, show: format.milliseconds,
       series: [{ name: 'p99', tone: 'tone-2', values: chart.p99.map(ms) }, { name: 'p50', tone: 'tone-1', values: chart.p50.map(ms) }],
     }, redraw),
   );

@@ -194,7 +194,7 @@ function written(items, counted) {
       'li',
       { class: 'card way-card', 'data-key': router.name },
       h('p', { class: 'split' }, h('a', { href: href('routers', router.name) }, h('code', {}, router.rule ?? router.name)), rates && h('span', { class: 'number quiet' }, numbers.rate(rates))),
-      h('p', { class: 'quiet small' }, mark(level(router.status), meaning(router.status)), ` ${(router.entryPoints ?? []).join(', ')} → ${format.local(router.name)}${router.middlewares?.length ? ` → ${router.middlewares.map(format.local).join(' → ')}` : ''} → ${format.local(router.service ?? 'no service')}`),
+      h('p', { class: 'quiet small line-up' }, mark(level(router.status), meaning(router.status)), ` ${(router.entryPoints ?? []).join(', ')} → ${format.local(router.name)}${router.middlewares?.length ? ` → ${router.middlewares.map(format.local).join(' → ')}` : ''} → ${format.local(router.service ?? 'no service')}`),
       h('ul', { class: 'tags' }, servers.length > 0 ? servers.map((it) => h('li', { class: 'tag', 'data-key': it.id ?? it.url, 'data-joins': '' }, mark(level(it.state), meaning(it.state)), way.serverName(it))) : h('li', { class: 'quiet' }, service ? serviceLine({ name: router.service, service }, items) : 'no service')),
     );
   }));
