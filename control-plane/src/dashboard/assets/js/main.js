@@ -63,7 +63,6 @@ async function go() {
   if (isNew) {
     clearInterval(ticker);
     if (page.tick) ticker = setInterval(tick, page.every ?? 1000);
-    page.enter?.(at);
   }
   loading.abort();
   isLoading = false;

@@ -11,6 +11,7 @@ const SERVERS = { inRotation: ['up', 'in rotation'], ejected: ['ejected', 'left 
 
 // Of the last question: headers may hold secrets and are no part of the address.
 let headers = '';
+let asked;
 let answer;
 let isAsking = false;
 
@@ -18,15 +19,11 @@ export default {
   title: () => 'Why?',
   topics: ['proxies'],
 
-  async load(place, signal) {
+  async load({ parameters }, signal) {
     const { proxies } = await api.get('proxies', signal);
+    // The question of a link is asked as soon as it is in the form.
+    if (parameters.url && key(parameters) !== asked) setTimeout(() => document.getElementById('why')?.requestSubmit());
     return { proxies: proxies.filter((it) => it.connected) };
-  },
-
-  // The question of a link is asked at once.
-  enter({ parameters }) {
-    answer = undefined;
-    if (parameters.url) setTimeout(() => document.getElementById('why')?.requestSubmit(), 50);
   },
 
   view({ proxies }, { parameters }, redraw) {
@@ -58,12 +55,15 @@ function form(proxies, parameters, redraw) {
   );
 }
 
+const key = ({ method = '', url = '', client = '', node = '' }) => JSON.stringify([method, url, client, node]);
+
 async function ask(event, redraw) {
   event.preventDefault();
-  const asked = Object.fromEntries(new FormData(event.target));
-  headers = asked.headers;
-  const { method, url, client, node } = asked;
-  change({ method: method === 'GET' ? '' : method, url, client, node }, { replace: true });
+  const { method, url, client, node, ...rest } = Object.fromEntries(new FormData(event.target));
+  headers = rest.headers;
+  const parameters = { method: method === 'GET' ? '' : method, url, client, node };
+  asked = key(parameters);
+  change(parameters, { replace: true });
   isAsking = true;
   redraw();
   const question = { url, method, client, headers: headers.split('\n').map((it) => it.trim()).filter(Boolean), node: node === '*' ? '' : node, all: node === '*' };
