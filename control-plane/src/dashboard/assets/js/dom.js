@@ -20,6 +20,7 @@ function build(node, attributes, children) {
       for (const [property, text] of Object.entries(value)) node.style.setProperty(property, text);
     } else if (name === 'value') {
       node.value = value;
+      node.shown = value;
     } else {
       node.setAttribute(name, value === true ? '' : value);
     }

@@ -18,10 +18,17 @@ export function morph(old, next) {
   handlers(old, next);
   children(old, next);
   // After the children: the value of a select is one of them.
-  if ('value' in next && next.tagName !== 'LI' && old.value !== next.value && old !== document.activeElement) {
-    old.value = next.value;
-  }
+  value(old, next);
   return old;
+}
+
+// What a user typed stays, unless the page has another value than it had before. A field
+// that tells of every key is ahead of the page while it has the focus.
+function value(old, next) {
+  if (next.shown === old.shown) return;
+  old.shown = next.shown;
+  const isAhead = old.oninput && old === document.activeElement;
+  if (!isAhead && old.value !== next.shown) old.value = next.shown ?? '';
 }
 
 const key = (node) => node.dataset?.key;
