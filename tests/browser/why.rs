@@ -14,7 +14,7 @@ async fn a_request_is_explained_and_no_server_is_asked() {
     dashboard.click("input[name=url]").await;
     let url = format!("http://demo.test:{}/api/flats", world.http_port());
     dashboard.press(&format!("{url}{ENTER}")).await;
-    dashboard.wait_for_text("#outcome", "Goes to api-1").await;
+    dashboard.wait_for_text(".outcome", "Goes to api-1").await;
     let steps = dashboard.texts(".steps-way").await.join(" ");
     for part in ["http", "strip@docker", "/flats", "matches"] {
         assert!(steps.contains(part), "{part} is missing from {steps}");
@@ -25,7 +25,7 @@ async fn a_request_is_explained_and_no_server_is_asked() {
     let port = world.http_port();
     let hash = format!("why?url=http%3A%2F%2Fother.test%3A{port}%2F&node=*");
     dashboard.go(&hash, "Why?").await;
-    dashboard.wait_for_text("#outcome", "404").await;
+    dashboard.wait_for_text(".outcome", "404").await;
     dashboard.picture("why-not-found").await;
     dashboard.assert_accessible("why, not found").await;
     dashboard
@@ -36,7 +36,7 @@ async fn a_request_is_explained_and_no_server_is_asked() {
         .await;
     dashboard.click("#why button[type=submit]").await;
     dashboard
-        .wait_for_text("#outcome", "write http:// or https://")
+        .wait_for_text(".outcome", "write http:// or https://")
         .await;
     assert_eq!(world.requests("api-1"), before);
     let complaints = dashboard.browser.complaints().await;

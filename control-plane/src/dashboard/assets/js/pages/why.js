@@ -78,7 +78,7 @@ async function ask(event, redraw) {
 
 function result() {
   if (!answer) return null;
-  if (answer.failure) return h('p', { class: 'notice is-bad', id: 'outcome' }, answer.failure);
+  if (answer.failure) return h('p', { class: 'notice outcome is-bad' }, answer.failure);
   const told = answer.proxies ?? [answer];
   return [
     answer.differences?.length > 0 && h('div', { class: 'notice is-warn' }, h('strong', {}, 'The proxies differ'), h('ul', {}, answer.differences.map((it) => h('li', {}, it)))),
@@ -95,7 +95,7 @@ function explanation(of) {
     { class: 'stack', 'aria-label': `Proxy ${of.node}` },
     h(
       'div',
-      { class: `card verdict ${good ? 'is-good' : 'is-poor'}`, id: 'outcome' },
+      { class: `card outcome verdict ${good ? 'is-good' : 'is-poor'}` },
       mark(good ? 'ok' : 'bad'),
       h('div', {}, h('h2', {}, verdict(of)), of.detail && h('p', {}, of.detail), h('p', { class: 'muted' }, `Answered by ${of.node} at version ${format.version(of.version)}.`, of.reason && h('span', {}, ' Reason code ', h('code', {}, of.reason), '.'))),
     ),
