@@ -98,7 +98,7 @@ fn compile_file(file: DynamicConfig) -> Compiled {
     let states = [("file", file), ("docker", docker)].map(|(name, config)| {
         let state = ProviderState {
             config,
-            diagnostics: Vec::new(),
+            ..ProviderState::default()
         };
         (name.to_owned(), Arc::new(state))
     });
