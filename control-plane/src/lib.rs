@@ -27,6 +27,7 @@ mod server_url;
 pub mod snapshot;
 mod spelling;
 mod template;
+mod tls;
 pub mod wait;
 
 pub use config::StaticConfig;

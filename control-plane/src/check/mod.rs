@@ -95,12 +95,12 @@ fn compiled(project: &Project, statics: Statics) -> Report {
 }
 
 fn compile(config: &StaticConfig, state: ProviderState) -> Compiled {
-    // Files of users are in the control plane's file system, which is not at hand:
-    // they are taken to be there, with somebody in them.
+    // Files are in the control plane's file system, which is not at hand: they are
+    // taken to be there, and good.
     let files = compile::named_files(&state.config).map(|file| {
         let text = match config.label_files.refusal(file.path) {
             Some(refusal) => Err(refusal),
-            None => Ok(file.example),
+            None => Ok(None),
         };
         ((PROVIDER.to_owned(), file.path.to_owned()), text)
     });

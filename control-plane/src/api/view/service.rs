@@ -37,6 +37,8 @@ struct LoadBalancerView<'a> {
     sticky: Option<StickyView<'a>>,
     pass_host_header: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    servers_transport: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     health_check: Option<HealthCheckView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     passive_health_check: Option<PassiveHealthCheckView>,
@@ -121,6 +123,7 @@ impl<'a> LoadBalancerView<'a> {
                 .as_ref()
                 .map(|cookie| StickyView::new(name, cookie)),
             pass_host_header: load_balancer.pass_host_header,
+            servers_transport: load_balancer.servers_transport.as_deref(),
             health_check: load_balancer
                 .health_check
                 .as_deref()

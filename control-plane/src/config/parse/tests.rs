@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::config::{ForwardedHeaders, Http2, ProxyProtocol, WaitTarget};
+use crate::provider::docker::DockerOptions;
 
 fn parse(line: &[&str]) -> Result<StaticConfig, ConfigError> {
     static_config(line.iter().map(|word| (*word).to_owned()), |_| None)
@@ -237,7 +238,7 @@ fn docker_host_overrides_the_endpoint_and_says_so() {
     })
     .unwrap();
     assert_eq!(
-        config.docker.unwrap().endpoint.to_string(),
+        config.docker.unwrap().access.endpoint.to_string(),
         "unix:///run/other.sock"
     );
     assert!(config.warnings[0].message.starts_with("DOCKER_HOST="));

@@ -8,6 +8,7 @@
 mod file;
 mod middleware;
 mod router;
+mod servers_transport;
 mod service;
 
 use crate::compile::internal;
@@ -97,6 +98,7 @@ fn words_of_labels(kind: ObjectKind) -> &'static [Word] {
         ObjectKind::Router => router::WORDS,
         ObjectKind::Middleware => middleware::WORDS,
         ObjectKind::Service => service::WORDS,
+        ObjectKind::ServersTransport => servers_transport::WORDS,
     }
 }
 
@@ -186,16 +188,11 @@ pub(crate) fn pending_option(kind: ObjectKind, path: &str, value: &str) -> Optio
 }
 
 /// The option is served, but for this value, which Traefik honours.
-pub(crate) fn is_pending_value(kind: ObjectKind, option: &str, value: &str) -> bool {
-    match (kind, option) {
-        (ObjectKind::Router, "service") => {
-            value.ends_with("@internal") && !internal::is_known(value)
-        }
-        (ObjectKind::Service, "loadBalancer.serversTransport") => {
-            !matches!(value, "" | "default@internal")
-        }
-        _ => false,
-    }
+fn is_pending_value(kind: ObjectKind, option: &str, value: &str) -> bool {
+    kind == ObjectKind::Router
+        && option == "service"
+        && value.ends_with("@internal")
+        && !internal::is_known(value)
 }
 
 /// `a[0].b` as `a[].b`.
@@ -296,6 +293,7 @@ mod tests {
             ObjectKind::Router => "\n## routers\n",
             ObjectKind::Middleware => "\n## middlewares\n",
             ObjectKind::Service => "\n## services\n",
+            ObjectKind::ServersTransport => "\n## servers transports\n",
         };
         let document = include_str!("../../../../docs/labels.md").to_lowercase();
         let (_, rest) = document.split_once(heading).unwrap();

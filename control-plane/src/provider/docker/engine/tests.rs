@@ -2,11 +2,12 @@
 
 use std::sync::Mutex;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
+use crate::provider::docker::Endpoint;
 use crate::provider::docker::event::Signal;
 
 const VERSION: &str = r#"{"ApiVersion":"1.41","MinAPIVersion":"1.12"}"#;
@@ -22,10 +23,17 @@ const EVENTS: [&str; 3] = [
 /// An engine that answers only what a careful socket proxy lets through, and
 /// writes down what it was asked.
 struct Socket {
-    endpoint: Endpoint,
+    access: Access,
     asked: Arc<Mutex<Vec<String>>>,
     _folder: Folder,
     _server: AbortOnDropHandle<()>,
+}
+
+fn at(endpoint: Endpoint) -> Access {
+    Access {
+        endpoint,
+        ..Access::default()
+    }
 }
 
 struct Folder(std::path::PathBuf);
@@ -54,7 +62,7 @@ impl Socket {
             })
         };
         Self {
-            endpoint: Endpoint::Unix(path),
+            access: at(Endpoint::Unix(path)),
             asked,
             _folder: folder,
             _server: AbortOnDropHandle::new(server),
@@ -104,7 +112,7 @@ where
 #[tokio::test]
 async fn every_call_is_a_get_that_a_socket_proxy_lets_through() {
     let socket = Socket::open(LIST);
-    let engine = DockerEngine::connect(&socket.endpoint).await.unwrap();
+    let engine = DockerEngine::connect(&socket.access).await.unwrap();
     let mut events = engine.events().await.unwrap();
     assert_eq!(
         socket.asked.lock().unwrap().len(),
@@ -141,20 +149,20 @@ async fn every_call_is_a_get_that_a_socket_proxy_lets_through() {
 #[tokio::test]
 async fn an_engine_is_reached_over_tcp_too() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = Endpoint::Tcp(listener.local_addr().unwrap().to_string());
+    let access = at(Endpoint::Tcp(listener.local_addr().unwrap().to_string()));
     let _server = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(answer(stream, LIST, Arc::default()));
         }
     }));
-    let engine = DockerEngine::connect(&endpoint).await.unwrap();
+    let engine = DockerEngine::connect(&access).await.unwrap();
     assert_eq!(engine.list().await.unwrap().containers[0].id, "c1");
 }
 
 #[tokio::test]
 async fn a_list_that_breaks_off_is_an_error() {
     let socket = Socket::open(r#"[{"Id":"c1"},{"#);
-    let engine = DockerEngine::connect(&socket.endpoint).await.unwrap();
+    let engine = DockerEngine::connect(&socket.access).await.unwrap();
     assert!(matches!(
         engine.list().await,
         Err(EngineError::Reply { .. })
@@ -163,8 +171,8 @@ async fn a_list_that_breaks_off_is_an_error() {
 
 #[tokio::test]
 async fn a_socket_that_does_not_exist_is_an_error_that_says_so() {
-    let endpoint = Endpoint::Unix("/nonexistent/docker.sock".into());
-    let error = DockerEngine::connect(&endpoint).await.err().unwrap();
+    let access = at(Endpoint::Unix("/nonexistent/docker.sock".into()));
+    let error = DockerEngine::connect(&access).await.err().unwrap();
     let text = super::super::watch::describe(&error);
     assert!(text.contains("No such file"), "{text}");
 }
