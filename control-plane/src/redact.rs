@@ -2,8 +2,8 @@
 //! inspection service need not be who may sign in. Proxies get them whole.
 
 use fairway_proto::discovery::v1::middleware::Kind;
-use fairway_proto::discovery::v1::{Resource, ServersTransport};
 use fairway_proto::discovery::v1::resource::Spec;
+use fairway_proto::discovery::v1::{Resource, ServersTransport};
 use serde_json::{Map, Value};
 
 /// What stands in place of a secret.

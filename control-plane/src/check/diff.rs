@@ -282,7 +282,10 @@ fn fields(resource: &Resource, servers_are: Option<String>) -> BTreeMap<&'static
             ("certificates", it.certificates.len().to_string()),
             ("peerCertURI", it.peer_cert_uri.clone()),
             ("disableHTTP2", it.disable_http2.to_string()),
-            ("maxIdleConnsPerHost", it.max_idle_conns_per_host.to_string()),
+            (
+                "maxIdleConnsPerHost",
+                it.max_idle_conns_per_host.to_string(),
+            ),
         ]),
         None => BTreeMap::new(),
     }

@@ -125,6 +125,7 @@ fn a_service_is_read() {
         weight: Some(0),
         load_balancer: LoadBalancer {
             pass_host_header: false,
+            servers_transport: Some("default@internal".to_owned()),
             ..LoadBalancer::default()
         },
         ..ServiceLabels::default()

@@ -56,19 +56,9 @@ pub(crate) enum ConnectError {
     /// No connection of TCP, or not in time.
     #[error(transparent)]
     Socket(#[from] io::Error),
-    /// The two ends do not agree on TLS.
+    /// The two ends do not agree on TLS, or not in time.
     #[error("TLS: {0}")]
     Tls(#[source] io::Error),
-}
-
-impl ConnectError {
-    /// Of a handshake, which has a time limit, too.
-    fn of_handshake(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::TimedOut => Self::Socket(error),
-            _ => Self::Tls(error),
-        }
-    }
 }
 
 /// Connects within `limit`, to which the handshake of TLS does not count. `http1`: no
@@ -96,7 +86,7 @@ pub(crate) async fn connect(
             } else {
                 transport.secure(&server.host, tcp).await
             };
-            let stream = stream.map_err(ConnectError::of_handshake)?;
+            let stream = stream.map_err(ConnectError::Tls)?;
             let http2 = speaks_http2(&stream);
             let stream = ServerStream::Tls(Box::new(stream));
             if http2 {

@@ -320,10 +320,14 @@ impl ProxyError {
     /// What a failed connection attempt means.
     pub(crate) fn from_connect(error: ConnectError) -> Self {
         match error {
+            ConnectError::Socket(error) | ConnectError::Tls(error)
+                if error.kind() == std::io::ErrorKind::TimedOut =>
+            {
+                Self::ConnectTimeout
+            }
             ConnectError::Tls(error) => Self::Tls(error),
             ConnectError::Socket(error) => match error.kind() {
                 std::io::ErrorKind::ConnectionRefused => Self::ConnectRefused,
-                std::io::ErrorKind::TimedOut => Self::ConnectTimeout,
                 _ => Self::Connection(error),
             },
         }

@@ -182,9 +182,13 @@ impl Dispatch<'_, '_> {
                         return Err(ProxyError::from_connect(error));
                     }
                     Counters::count(&self.worker.counters.retries);
-                    // Alone: it may just be restarting.
-                    if let Some(other) = self.turn.pick(&self.tried) {
-                        *server = other;
+                    match self.turn.pick(&self.tried) {
+                        Some(other) => *server = other,
+                        // Alone: it may just be restarting, but it will not change its mind.
+                        None if matches!(error, ConnectError::Tls(_)) => {
+                            return Err(ProxyError::from_connect(error));
+                        }
+                        None => {}
                     }
                 }
             }

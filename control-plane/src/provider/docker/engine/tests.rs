@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
-use crate::provider::docker::Endpoint;
 use crate::provider::docker::event::Signal;
+use crate::provider::docker::{ApiVersion, Credentials, Endpoint};
 
 const VERSION: &str = r#"{"ApiVersion":"1.41","MinAPIVersion":"1.12"}"#;
 const LIST: &str = r#"[{"Id":"c1","Names":["/web"],"State":"unheard-of"}]"#;
@@ -79,9 +79,8 @@ where
         head.push(stream.read_u8().await.unwrap());
     }
     let head = String::from_utf8(head).unwrap();
-    let line = head.lines().next().unwrap().to_owned();
-    let target = line.split(' ').nth(1).unwrap().to_owned();
-    asked.lock().unwrap().push(line);
+    let target = head.split(' ').nth(1).unwrap().to_owned();
+    asked.lock().unwrap().push(head);
     // As a real engine: a version it does not speak is refused.
     let path = target.split('?').next().unwrap();
     let (status, body) = match path.strip_prefix("/v1.41").unwrap_or(path) {
@@ -141,8 +140,38 @@ async fn every_call_is_a_get_that_a_socket_proxy_lets_through() {
     };
     assert_eq!(events.next().await.unwrap().unwrap(), disconnect);
     assert!(events.next().await.is_none());
-    for line in socket.asked.lock().unwrap().iter() {
-        assert!(line.starts_with("GET /"), "{line}");
+    for head in socket.asked.lock().unwrap().iter() {
+        assert!(head.starts_with("GET /"), "{head}");
+        assert!(!head.contains("authorization"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_and_a_password_that_are_set_go_with_every_call() {
+    let socket = Socket::open(LIST);
+    let mut access = socket.access.clone();
+    access.api_version = Some("1.41".parse().unwrap());
+    access.credentials = Some(Credentials {
+        username: "ada".to_owned(),
+        password: "secret".to_owned(),
+    });
+    let engine = DockerEngine::connect(&access).await.unwrap();
+    engine.list().await.unwrap();
+    let asked = std::mem::take(&mut *socket.asked.lock().unwrap());
+    assert_eq!(asked.len(), 2);
+    for head in asked {
+        assert!(head.starts_with("GET /v1.41/"), "{head}");
+        assert!(
+            head.contains("authorization: Basic YWRhOnNlY3JldA==\r\n"),
+            "{head}"
+        );
+    }
+    assert!(!format!("{access:?}").contains("secret"));
+    // What the engine does not speak is not replaced by what it does.
+    access.api_version = Some("1.40".parse().unwrap());
+    assert!(DockerEngine::connect(&access).await.is_err());
+    for text in ["1", "1.x", "v1.44", "1.44.0", ""] {
+        assert_eq!(text.parse::<ApiVersion>(), Err(()), "{text}");
     }
 }
 
