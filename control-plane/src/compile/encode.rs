@@ -52,6 +52,8 @@ pub(super) fn entry_point(
             max_concurrent_streams: options.http2.max_concurrent_streams.map_or(0, u32::from),
             max_decoder_header_table_size: options.http2.max_decoder_header_table_size,
         }),
+        observability: None,
+        metrics: None,
     });
     let id = ResourceId {
         kind: ResourceKind::EntryPoint.into(),

@@ -229,6 +229,7 @@ impl Subject<'_> {
                 true => loop_guard(self.qualified),
                 false => String::new(),
             },
+            observability: None,
         };
         Ok((message, matcher))
     }
