@@ -8,6 +8,7 @@ use fairway_tests::loopback::free_address;
 use fairway_tests::raw_client;
 use fairway_tests::tls::{Authority, TlsFront, TlsOptions};
 use fairway_tests::wait::{DEADLINE, wait_for};
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +18,7 @@ use super::{Folder, https, service, status};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_many_idle_connections_are_kept_as_the_transport_says_and_for_so_long() {
     const REQUESTS: usize = 20;
+    const BURST: usize = 8;
     let folder = Folder::new();
     let [none, usual] = [
         Backend::start_anywhere("none").await,
@@ -27,12 +29,21 @@ async fn as_many_idle_connections_are_kept_as_the_transport_says_and_for_so_long
     let address = free_address();
     let options = TlsOptions::new(authority.certify(&[&address.ip().to_string()]));
     let short = TlsFront::start(address, options, usual.address()).await;
+    let crowd = Backend::start_anywhere("crowd").await;
+    let address = free_address();
+    let options = TlsOptions::new(authority.certify(&[&address.ip().to_string()]));
+    let few = TlsFront::start(address, options, crowd.address()).await;
     let url = |backend: &Backend| format!("http://{}", backend.address());
     let brief = format!("{{rootCAs: ['{ours}'], forwardingTimeouts: {{idleConnTimeout: 1s}}}}");
     let world = folder
         .world(&[
             service("none", &url(&none), "{maxIdleConnsPerHost: -1}"),
             service("usual", &url(&usual), "{maxIdleConnsPerHost: 5}"),
+            service(
+                "few",
+                &https(few.address()),
+                &format!("{{rootCAs: ['{ours}'], maxIdleConnsPerHost: 2}}"),
+            ),
             service("short", &https(short.address()), &brief),
         ])
         .await;
@@ -42,6 +53,16 @@ async fn as_many_idle_connections_are_kept_as_the_transport_says_and_for_so_long
     }
     assert_eq!(none.connections(), REQUESTS);
     assert!(usual.connections() < REQUESTS, "{}", usual.connections());
+
+    // After a burst the surplus is closed, long before the 90 seconds of the others.
+    crowd.mode(Mode::Slow(Duration::from_secs(2)));
+    let burst = (0..BURST).map(|_| status(&world, "few"));
+    assert_eq!(join_all(burst).await, [200; BURST]);
+    assert!(few.handshakes().len() > 2, "{}", few.handshakes().len());
+    wait_for("the end of the surplus", || async {
+        (few.open() <= 2).then_some(())
+    })
+    .await;
 
     assert_eq!(status(&world, "short").await, 200);
     assert_eq!(short.handshakes().len(), 1);

@@ -150,15 +150,13 @@ impl Engine for DockerEngine {
         let version = version.as_ref().unwrap_or(API_DEFAULT_VERSION);
         let docker = Docker::connect_with_custom_transport(transport, address, limit, version)
             .map_err(|error| EngineError::call(CALL, error))?;
-        let asked = async {
-            if fixed {
-                // An engine that does not speak it says so.
-                docker.version().await.map(|_| docker)
-            } else {
-                docker.negotiate_version().await
-            }
-        };
-        let docker = timeout(CALL_TIMEOUT, asked)
+        if fixed {
+            let engine = Self { docker, dial };
+            // One that does not speak this version says so.
+            engine.fetch(CALL, "/version", CALL_TIMEOUT).await?;
+            return Ok(engine);
+        }
+        let docker = timeout(CALL_TIMEOUT, docker.negotiate_version())
             .await
             .map_err(|_| EngineError::Timeout {
                 call: CALL,
