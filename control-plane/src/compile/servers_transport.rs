@@ -68,7 +68,7 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
     for (provider, diagnostic) in findings {
         out.report(&provider, diagnostic);
     }
-    reject_services(out);
+    reject_services(&Guesses::of(input), out);
 }
 
 /// By which name services name the default transport: none, if it is what proxies do by
@@ -104,13 +104,12 @@ fn unfit(name: &str, unusable: &Unusable, object: &Object<ServersTransport>) -> 
     diagnostic.object(ObjectId::servers_transport(name))
 }
 
-fn reject_services(out: &mut Compiled) {
-    let guesses = Guesses::new();
+fn reject_services(guesses: &Guesses, out: &mut Compiled) {
     let complaints = out.services.iter().filter_map(|(service, object)| {
         let balancer = object.value.as_ref().and_then(Service::load_balancer)?;
         let reference = balancer.servers_transport.as_deref()?;
         let name = name::qualify(reference, &object.provider);
-        let complaint = complaint(&name, &guesses, out)?;
+        let complaint = complaint(&name, guesses, out)?;
         let option = name::option("services", service, "loadBalancer.serversTransport");
         Some((service.clone(), option, complaint))
     });
@@ -126,14 +125,15 @@ fn complaint(name: &str, guesses: &Guesses, out: &Compiled) -> Option<Complaint>
     }
     let known = &out.servers_transports;
     let Some(object) = known.get(name) else {
-        let suggestion = match guesses.nearest(name, known.keys()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!(
+        let near = guesses.nearest(name, known.keys());
+        let near = near.map(|near| format!("did you mean {near}?"));
+        let suggestion = near.or_else(|| guesses.unread(name)).unwrap_or_else(|| {
+            format!(
                 "declare http.serversTransports.{0} in a file of --providers.file, and name it \
                  {0}@file",
                 name::local(name)
-            ),
-        };
+            )
+        });
         let message = format!("the servers transport {name} does not exist");
         return Some((message, suggestion));
     };
