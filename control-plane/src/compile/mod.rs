@@ -31,6 +31,7 @@ use crate::model::{
     ServersTransport, Service, Severity,
 };
 
+pub(crate) use composition::reached;
 pub(crate) use sticky::name as cookie_name;
 
 pub use router::Router;

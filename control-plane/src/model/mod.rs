@@ -9,19 +9,23 @@ mod diagnostic;
 mod health_check;
 mod load_balancer;
 mod named_file;
+mod occurrence;
 mod router;
 mod servers_transport;
 mod service;
+mod setting;
 mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use health_check::{HealthCheck, HealthCheckMode, PassiveHealthCheck};
 pub use load_balancer::{LoadBalancer, Scheme, Server};
 pub(crate) use named_file::Unusable;
 pub use named_file::{FileText, NamedFile};
+pub use occurrence::Occurrence;
 pub use router::Router;
 pub(crate) use servers_transport::limit_ms;
 pub use servers_transport::{ClientCertificate, ServersTransport, TlsVersion};
@@ -29,6 +33,7 @@ pub use service::{
     Cookie, Failover, FailoverErrors, HighestRandomWeight, Mirror, Mirroring, SameSite, Service,
     Strategy, Weighted, WeightedService,
 };
+pub use setting::Setting;
 pub use tls::{ClientTls, Pem};
 
 pub use crate::middleware::Middleware;
@@ -88,6 +93,19 @@ pub struct ProviderState {
     /// What was ignored, degraded or rejected while reading them. Object names
     /// in here are unqualified; [`crate::compile`] qualifies them.
     pub diagnostics: Vec<Diagnostic>,
+    /// The labels that say it, by container; empty where there are none.
+    pub settings: Vec<Arc<[Setting]>>,
+    /// What happened lately, oldest first.
+    pub occurrences: Vec<Occurrence>,
+}
+
+impl ProviderState {
+    /// Whether it declares what `other` does, whatever has happened.
+    pub fn declares_the_same_as(&self, other: &Self) -> bool {
+        self.config == other.config
+            && self.diagnostics == other.diagnostics
+            && self.settings == other.settings
+    }
 }
 
 impl ObjectId {
