@@ -14,9 +14,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{
-    EntryPointOptions, InternalServices, ServersTransport, StaticConfig,
-};
+use fairway_control::config::{EntryPointOptions, InternalServices, StaticConfig};
+use fairway_control::model::ServersTransport;
 use fairway_control::provider::docker::{
     Container, Network, Port, PortType, Surroundings, assemble,
 };

@@ -7,7 +7,7 @@ use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
 use super::name::{self, Guesses};
-use super::{Compiled, Input, Object, Outcome, encode, middleware};
+use super::{Compiled, Input, Object, Outcome, encode, middleware, servers_transport};
 use crate::model::{DynamicConfig, LoadBalancer, ObjectKind, Service};
 
 pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
@@ -43,13 +43,18 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
             }
         }
     }
-    let transport = input.servers_transport;
+    let default = input.servers_transport;
+    let default_name = servers_transport::default_name(default);
     let mut resources = Vec::new();
     let mut parts = BTreeSet::new();
     for (name, object) in &out.services {
         let Some(service) = &object.value else {
             continue;
         };
+        let balancer = service.load_balancer();
+        let reference = balancer.and_then(|it| it.servers_transport.as_deref());
+        let named = servers_transport::of_service(reference, &object.provider, out);
+        let transport = named.unwrap_or_else(|| (default_name.to_owned(), default));
         let as_part = |part: &str| as_part(part, out);
         let message = encode::service(name, &object.provider, service, transport, as_part);
         resources.push(resource(name, object, message));
@@ -66,7 +71,7 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
             resources.push(resource(&as_part(&part, out), object, message));
         }
     }
-    out.resources.extend(resources);
+    out.resources.append(&mut resources);
 }
 
 fn resource(name: &str, object: &Object<Service>, message: wire::Service) -> wire::Resource {
