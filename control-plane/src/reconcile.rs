@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::compile::{self, Compiled, Finding, Input};
-use crate::config::{EntryPointOptions, InternalServices, ServersTransport};
+use crate::config::{EntryPointOptions, InternalServices, ObservabilityOptions, ServersTransport};
 use crate::label_file::{self, LabelFiles};
 use crate::model::{ProviderState, Severity};
 use crate::snapshot::Snapshot;
@@ -36,6 +36,8 @@ pub struct Reconciler {
     pub internal_services: InternalServices,
     /// How to speak to servers.
     pub servers_transport: ServersTransport,
+    /// What the proxies tell about requests.
+    pub observability: ObservabilityOptions,
     /// Which files labels may name.
     pub label_files: LabelFiles,
     /// What the keys are made from that nonces are signed with.
@@ -75,6 +77,7 @@ impl Reconciler {
             closed_entry_points: &self.closed_entry_points,
             internal_services: self.internal_services,
             servers_transport: &self.servers_transport,
+            observability: &self.observability,
             providers,
             files: &files,
             nonce_key: &self.nonce_key,
@@ -204,6 +207,7 @@ mod tests {
             closed_entry_points: BTreeMap::new(),
             internal_services: InternalServices::default(),
             servers_transport: ServersTransport::default(),
+            observability: ObservabilityOptions::default(),
             label_files: LabelFiles::default(),
             nonce_key: [0; 32],
             providers: BTreeMap::new(),

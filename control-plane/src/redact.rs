@@ -39,6 +39,15 @@ pub(crate) fn resource(resource: &Resource) -> Resource {
             }
         }
     }
+    if let Some(Spec::Tracing(tracing)) = &mut shown.spec
+        && let Some(exporter) = &mut tracing.exporter
+    {
+        for value in exporter.headers.values_mut() {
+            *value = REDACTED.to_owned();
+        }
+        let certificates = exporter.tls.iter_mut().flat_map(|it| &mut it.certificates);
+        certificates.for_each(|it| it.key = REDACTED.to_owned());
+    }
     let Some(Spec::Middleware(middleware)) = &mut shown.spec else {
         return shown;
     };

@@ -21,7 +21,7 @@ use tonic::transport::server::{Router, TcpIncoming};
 use tracing::{error, info};
 
 use crate::api::Api;
-use crate::config::StaticConfig;
+use crate::config::{StaticConfig, UnreadableFile};
 use crate::discovery::{DiscoveryServer, Nodes};
 use crate::inspection::InspectionServer;
 use crate::model::ProviderState;
@@ -47,6 +47,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file of the configuration cannot be read.
+    #[error(transparent)]
+    File(#[from] UnreadableFile),
     /// The reflection service cannot be built.
     #[error("cannot build the gRPC reflection service")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -141,6 +144,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         closed_entry_points: config.closed_entry_points.clone(),
         internal_services: config.internal_services(),
         servers_transport: config.servers_transport,
+        observability: config.observability.clone().with_files()?,
         label_files: config.label_files.clone(),
         // Nonces signed before a restart are stale after it: browsers ask anew.
         nonce_key: rand::random(),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices, ServersTransport};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, ObservabilityOptions, ServersTransport,
+};
 use fairway_control::model::{
     Cookie, Declared, DynamicConfig, Failover, FailoverErrors, HighestRandomWeight, LoadBalancer,
     Mirror, Mirroring, ProviderState, Router, SameSite, Scheme, Server, Service, Strategy,
@@ -103,6 +105,7 @@ fn compiled(services: &[(&str, Service)]) -> Compiled {
             ping: false,
         },
         servers_transport: &ServersTransport::default(),
+        observability: &ObservabilityOptions::default(),
         providers: &states.into(),
         files: &BTreeMap::new(),
         nonce_key: &[0; 32],

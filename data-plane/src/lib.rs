@@ -6,6 +6,7 @@
 //! building, admin), so that nothing takes time from traffic. [`Running`] is the
 //! handle: ready or not, which version, and the way out.
 
+mod access_log;
 mod admin;
 mod balance;
 mod config;
@@ -25,6 +26,7 @@ mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::Node;
@@ -38,6 +40,7 @@ pub use self::config::{Config, Drain, Timeouts};
 pub use self::proxy::fuzz;
 pub use self::telemetry::{LogError, LogFormat, start as start_log};
 
+use self::access_log::{JournalBlueprint, WriterControl};
 use self::discovery::{DiscoveryConfig, DiscoveryStatus, Listeners};
 use self::listener::WorkerListeners;
 use self::routing::RouteTable;
@@ -49,11 +52,14 @@ use self::worker::{Blueprint, Command, WorkerHandle};
 /// # Errors
 /// Why it cannot be believed, in words.
 #[doc(hidden)]
-pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<std::net::IpAddr>)>, String> {
+pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<std::net::SocketAddr>)>, String> {
     proxy::proxy_header(bytes)
         .map(|header| header.map(|it| (it.length, it.source)))
         .map_err(|error| error.to_string())
 }
+
+/// How long a process that has drained waits for the last lines of its access log.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +88,7 @@ pub(crate) struct Process {
     pub(crate) workers: Vec<WorkerHandle>,
     pub(crate) status: watch::Receiver<DiscoveryStatus>,
     pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) access_log: Arc<WriterControl>,
 }
 
 /// A running proxy. Dropping it ends it at once; [`Running::stop`] drains first.
@@ -108,6 +115,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
             build: env!("CARGO_PKG_VERSION").to_owned(),
         },
         draining: running.draining.subscribe(),
+        access_log: Some(Arc::clone(&running.process.access_log)),
     };
     tracing::info!(
         node = config.node_id,
@@ -148,17 +156,20 @@ fn assemble(
     let table = RouteTable::with_control_planes(control_planes);
     let table = Arc::new(ArcSwap::from_pointee(table));
     let count = config.workers.max(1);
+    let (writer, access_log) = access_log::spawn().map_err(StartError::Threads)?;
     let blueprint = Blueprint {
         table: Arc::clone(&table),
         host_name: config::host_name_header(),
         timeouts: config.timeouts,
-        access_log: config.access_log,
+        journal: JournalBlueprint::new(&config.node_id, writer),
         max_connections: config.max_connections.div_ceil(count),
     };
     let workers = (0..count)
         .map(|index| worker::spawn(index, blueprint.clone()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(StartError::Threads)?;
+    // What it holds of the log's writer must end with the workers.
+    drop(blueprint);
     let commands = workers
         .iter()
         .map(|worker| worker.commands.clone())
@@ -170,6 +181,7 @@ fn assemble(
         workers,
         status: status.clone(),
         draining: watched,
+        access_log: Arc::new(access_log),
     });
     runtime.spawn(probe::run(table, status));
     if let Some(address) = &config.admin_address {
@@ -236,6 +248,14 @@ impl Running {
     pub async fn stop(self) {
         self.begin_drain();
         let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
+        self.process.tell_workers(|| Command::Stop);
+        // A sink that hangs has had its time.
+        let _ = tokio::time::timeout(LAST_LINES, self.process.access_log.ended()).await;
+    }
+
+    /// Opens the file of the access log anew: it was moved away.
+    pub fn reopen_access_log(&self) {
+        self.process.access_log.reopen();
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

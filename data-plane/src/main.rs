@@ -87,13 +87,20 @@ fn healthcheck(address: Option<&String>) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Until a signal: the first drains, the second ends at once.
+/// Until a signal: the first drains, the second ends at once. SIGUSR1 is for the access
+/// log.
 async fn serve(config: Config) -> anyhow::Result<()> {
     // Before anything starts: a stop must never find the default handler.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut reopen = signal(SignalKind::user_defined1())?;
     let running = fairway_proxy::start(config)?;
-    either(&mut terminate, &mut interrupt).await;
+    loop {
+        tokio::select! {
+            () = either(&mut terminate, &mut interrupt) => break,
+            _ = reopen.recv() => running.reopen_access_log(),
+        }
+    }
     tokio::select! {
         () = running.stop() => {}
         () = either(&mut terminate, &mut interrupt) => tracing::warn!("ended at once"),

@@ -112,6 +112,7 @@ fn compile(config: &StaticConfig, state: ProviderState) -> Compiled {
         closed_entry_points: &config.closed_entry_points,
         internal_services: config.internal_services(),
         servers_transport: &config.servers_transport,
+        observability: &config.observability,
         providers: &BTreeMap::from([(PROVIDER.to_owned(), Arc::new(state))]),
     })
 }

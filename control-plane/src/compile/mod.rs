@@ -14,6 +14,7 @@ mod entry_point;
 pub(crate) mod internal;
 mod middleware;
 mod name;
+mod observability;
 mod router;
 mod service;
 mod shadow;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use fairway_proto::discovery::v1::Resource;
 
-use crate::config::{EntryPointOptions, InternalServices, ServersTransport};
+use crate::config::{EntryPointOptions, InternalServices, ObservabilityOptions, ServersTransport};
 use crate::model::{Diagnostic, Middleware, ObjectId, ProviderState, Service, Severity};
 
 pub(crate) use sticky::name as cookie_name;
@@ -43,6 +44,8 @@ pub struct Input<'a> {
     pub internal_services: InternalServices,
     /// How to speak to servers.
     pub servers_transport: &'a ServersTransport,
+    /// What the proxies tell about requests.
+    pub observability: &'a ObservabilityOptions,
     /// The latest word of every provider, by provider name.
     pub providers: &'a BTreeMap<String, Arc<ProviderState>>,
     /// Files that [`named_files`] names: their text, or why they cannot be read.
@@ -119,6 +122,7 @@ pub fn compile(input: Input<'_>) -> Compiled {
     service::compile(input.servers_transport, &mut out);
     router::compile(input, &entry_points, &mut out);
     internal::compile(input.servers_transport, &mut out);
+    observability::compile(input.observability, &mut out);
     out.finish();
     out
 }

@@ -12,6 +12,7 @@ mod entrypoint;
 mod error;
 mod file;
 mod flag;
+mod observability;
 mod parse;
 mod source;
 mod variable;
@@ -27,6 +28,10 @@ pub use entrypoint::{
     Redirection, TransportOptions, UnderscoreHeaders,
 };
 pub use error::ConfigError;
+pub use observability::{
+    AccessLogFormat, AccessLogOptions, FieldMode, FieldSelection, ObservabilityOptions,
+    OtlpOptions, OtlpProtocol, TracingOptions, UnreadableFile,
+};
 pub use wait::{WaitOptions, WaitTarget};
 
 use crate::check::{CheckOptions, DiffOptions};
@@ -87,6 +92,8 @@ pub struct StaticConfig {
     pub grpc_address: SocketAddr,
     /// How the proxies speak to servers.
     pub servers_transport: ServersTransport,
+    /// What the proxies tell about requests.
+    pub observability: ObservabilityOptions,
     /// Which files labels may name.
     pub label_files: LabelFiles,
     /// Flags that were accepted without effect, and other advice.

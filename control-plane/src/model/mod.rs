@@ -8,6 +8,7 @@
 mod diagnostic;
 mod health_check;
 mod load_balancer;
+mod observability;
 mod router;
 mod service;
 
@@ -17,6 +18,7 @@ use std::fmt;
 pub use diagnostic::{Diagnostic, Severity};
 pub use health_check::{HealthCheck, HealthCheckMode, PassiveHealthCheck};
 pub use load_balancer::{LoadBalancer, Scheme, Server};
+pub use observability::{Observability, TraceVerbosity};
 pub use router::Router;
 pub use service::{
     Cookie, Failover, FailoverErrors, HighestRandomWeight, Mirror, Mirroring, SameSite, Service,

@@ -14,7 +14,6 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
-use super::access_log::Record;
 use super::body::RequestBody;
 use super::coding::EncodedBody;
 use super::connection::Client;
@@ -22,7 +21,7 @@ use super::error::ProxyError;
 use super::head::Head;
 use super::replay::{Home, Lent, Resumed};
 use super::server_body::ServerBody;
-use super::{Answer, Onward, Payload, service, through};
+use super::{Answer, Onward, Payload, Record, service, through};
 use crate::counter::Counters;
 use crate::middleware::{Around, Buffering, CircuitBreaker, Errors, Retry};
 use crate::routing::Route;
@@ -141,7 +140,7 @@ impl Inside<'_> {
                 && buffering.retries(attempts, &head.method, status)
             {
                 attempts += 1;
-                Counters::count(&self.client.worker.counters.retries);
+                self.repeats();
                 continue;
             }
             return self.collected(buffering, answer).await;
@@ -219,8 +218,15 @@ impl Inside<'_> {
                 tokio::time::sleep(pause).await;
             }
             tries += 1;
-            Counters::count(&self.client.worker.counters.retries);
+            self.repeats();
         }
+    }
+
+    fn repeats(&mut self) {
+        if let Some(record) = self.record.as_deref_mut() {
+            record.retries = record.retries.saturating_add(1);
+        }
+        Counters::count(&self.client.worker.counters.retries);
     }
 
     fn failed(&self, error: &ProxyError) -> Answer {

@@ -4,6 +4,7 @@ use fairway_proto::discovery::v1::RejectionKind;
 
 use super::entry_point::EntryPointError;
 use super::matcher::MatcherError;
+use crate::access_log::SelectionError;
 use crate::balance::{ServerError, TransportError};
 use crate::middleware::MiddlewareError;
 
@@ -16,6 +17,8 @@ pub(crate) enum BuildError {
     /// The id says another kind than the resource is.
     #[error("the resource is not of the kind that its id says")]
     Mismatch,
+    #[error(transparent)]
+    AccessLog(#[from] SelectionError),
     #[error(transparent)]
     EntryPoint(#[from] EntryPointError),
     #[error(transparent)]
@@ -54,6 +57,7 @@ impl BuildError {
             ) => RejectionKind::Unsupported,
             Self::Missing { .. } | Self::Rejected { .. } => RejectionKind::Dependency,
             Self::Mismatch
+            | Self::AccessLog(_)
             | Self::EntryPoint(_)
             | Self::Matcher(_)
             | Self::Middleware(_)

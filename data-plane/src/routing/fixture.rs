@@ -119,6 +119,7 @@ pub(crate) fn router(name: &str, rule: wire::Matcher, service: &str) -> wire::Ro
         middlewares: vec![],
         service: service.to_owned(),
         loop_guard: String::new(),
+        observability: None,
     }
 }
 

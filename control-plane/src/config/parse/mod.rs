@@ -1,6 +1,7 @@
 //! Assignments to a configuration: values checked, defaults filled in.
 
 mod entrypoint;
+mod observability;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -139,6 +140,7 @@ struct Draft {
     log: LogOptions,
     grpc: SocketAddr,
     transport: ServersTransport,
+    observability: observability::Draft,
     label_files: Option<Vec<String>>,
     not_append_x_forwarded_for: bool,
     warnings: Vec<Diagnostic>,
@@ -174,6 +176,7 @@ impl Draft {
             log: LogOptions::default(),
             grpc: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_GRPC_PORT),
             transport: ServersTransport::default(),
+            observability: observability::Draft::default(),
             label_files: None,
             not_append_x_forwarded_for: false,
             warnings: Vec::new(),
@@ -207,6 +210,9 @@ impl Draft {
             }
             "serversTransport.forwardingTimeouts.responseHeaderTimeout" => {
                 self.transport.response_header_timeout = duration(it)?;
+            }
+            path if path.starts_with("accessLog") || path.starts_with("tracing") => {
+                self.observability.assign(it)?;
             }
             path if path.starts_with("providers.docker") => self.assign_docker(it)?,
             path if path.starts_with("providers.file") => self.assign_file(it)?,
@@ -384,6 +390,7 @@ impl Draft {
             log: self.log,
             grpc_address: self.grpc,
             servers_transport: self.transport,
+            observability: self.observability.finish(),
             label_files: self
                 .label_files
                 .and_then(LabelFiles::below)

@@ -120,16 +120,6 @@ const fn part(path: &'static str, form: Form) -> Word {
     }
 }
 
-/// Will have an effect, and can be done without until then.
-const fn later(path: &'static str, form: Form) -> Word {
-    pending(ignored(
-        path,
-        form,
-        "has no effect yet",
-        "remove the label, or leave it for a later version",
-    ))
-}
-
 /// Has no effect, for good.
 const fn ignored(path: &'static str, form: Form, why: &'static str, instead: &'static str) -> Word {
     Word {

@@ -9,13 +9,14 @@ mod middleware;
 mod strategy;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use self::effect::{Lines, compare_answer, compare_request, lines, said};
 use self::middleware::{AUTH_HOSTS, HASHES, middlewares};
@@ -36,6 +37,8 @@ struct Origins {
     dead: String,
     yes: Origin,
     no: Origin,
+    /// Where the access log goes.
+    log: PathBuf,
 }
 
 impl Origins {
@@ -51,6 +54,16 @@ impl Origins {
             };
         }
         kind
+    }
+
+    /// Each line at once.
+    fn access_log(&self) -> proto::Resource {
+        access_log_resource(proto::AccessLog {
+            format: proto::AccessLogFormat::Json.into(),
+            file_path: self.log.display().to_string(),
+            buffering_size: 1,
+            ..Default::default()
+        })
     }
 
     /// By number: none, one, two unequal, none that lives, a mixture, three; Fairway's
@@ -201,6 +214,7 @@ fn configuration(
                 middlewares: chain.iter().map(|at| name(at.index(kinds.len()))).collect(),
                 service: format!("s{service}@test"),
                 loop_guard: if *guarded { own.clone() } else { String::new() },
+                observability: None,
             },
         )
     });
@@ -211,6 +225,7 @@ fn configuration(
         .chain(middlewares)
         .chain(origins.services())
         .chain(routers)
+        .chain([origins.access_log()])
         .collect()
 }
 
@@ -219,39 +234,33 @@ fn has_secret(rule: &proto::Matcher) -> bool {
 }
 
 /// A line of the access log.
-#[derive(Debug, Default)]
-struct Line(BTreeMap<&'static str, String>);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.0.insert(field.name(), format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.to_owned());
-    }
-}
-
-/// Takes the access log of this test's entry points.
-struct Witness(Mutex<mpsc::Sender<Line>>);
-
-impl<S: tracing::Subscriber> Layer<S> for Witness {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() != "access" {
-            return;
-        }
-        let mut line = Line::default();
-        event.record(&mut line);
-        if ENTRY_POINTS.contains(&line.of("entryPointName")) {
-            let _ = self.0.lock().unwrap().send(line);
-        }
-    }
-}
+#[derive(Debug)]
+struct Line(serde_json::Value);
 
 impl Line {
     fn of(&self, field: &str) -> &str {
-        self.0.get(field).map_or("", String::as_str)
+        self.0.get(field).and_then(|it| it.as_str()).unwrap_or("")
     }
+}
+
+/// A pipe that the access log is written to, and the lines that come out of it.
+fn pipe(folder: &Path) -> (PathBuf, mpsc::Receiver<Line>) {
+    let path = folder.join("access.log");
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    // Open for both: it does not end when the log is opened anew.
+    let mut both = std::fs::File::options();
+    let end = both.read(true).write(true).open(&path).unwrap();
+    let (lines, log) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(end).lines() {
+            let line = serde_json::from_str(&line.unwrap()).unwrap();
+            if lines.send(Line(line)).is_err() {
+                return;
+            }
+        }
+    });
+    (path, log)
 }
 
 /// A real proxy and its access log.
@@ -260,21 +269,20 @@ struct Stage {
     log: mpsc::Receiver<Line>,
     origins: Origins,
     runtime: tokio::runtime::Runtime,
+    _folder: tempfile::TempDir,
     _status: watch::Sender<DiscoveryStatus>,
 }
 
 impl Stage {
     fn set() -> Self {
-        let (lines, log) = mpsc::channel();
-        let subscriber = tracing_subscriber::registry().with(Witness(Mutex::new(lines)));
-        tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
+        let folder = tempfile::tempdir().unwrap();
+        let (path, log) = pipe(folder.path());
         let (status, watched) = watch::channel(DiscoveryStatus::starting());
         let dead = closed_address().to_string();
         let config = Config {
             control_planes: vec![format!("http://{dead}")],
             bind_address: Some([127, 0, 0, 1].into()),
             workers: 2,
-            access_log: true,
             ..Config::default()
         };
         Self {
@@ -285,7 +293,9 @@ impl Stage {
                 yes: answering("204 No Content"),
                 no: answering("403 Forbidden"),
                 dead,
+                log: path,
             },
+            _folder: folder,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
                 .unwrap(),
