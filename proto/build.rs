@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "fairway/discovery/v1/resource.proto",
     "fairway/discovery/v1/explanation.proto",
+    "fairway/discovery/v1/stats.proto",
     "fairway/discovery/v1/discovery.proto",
     "fairway/inspection/v1/inspection.proto",
 ];

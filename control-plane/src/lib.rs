@@ -26,6 +26,7 @@ mod server;
 mod server_url;
 pub mod snapshot;
 mod spelling;
+pub mod stats;
 mod template;
 pub mod wait;
 

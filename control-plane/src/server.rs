@@ -27,6 +27,7 @@ use crate::inspection::InspectionServer;
 use crate::model::ProviderState;
 use crate::provider::{docker, file};
 use crate::reconcile::{DOCKER_PROVIDER, Reconciler};
+use crate::stats::Stats;
 
 /// Name of the file provider.
 const FILE_PROVIDER: &str = "file";
@@ -120,6 +121,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
     let (snapshot, latest) = watch::channel(None);
     let (compiled, compiled_seen) = watch::channel(None);
     let nodes = Nodes::new();
+    let stats = Stats::default();
     let mut tasks = JoinSet::new();
 
     let mut providers = BTreeMap::new();
@@ -161,6 +163,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         compiled: compiled_seen.clone(),
         latest: latest.clone(),
         nodes: nodes.clone(),
+        stats: stats.clone(),
         internal_services: config.internal_services(),
         providers: config.providers().collect(),
         started: SystemTime::now(),
@@ -170,7 +173,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         entry_points: config.entry_points,
     };
     let services = grpc_services(
-        DiscoveryServer::new(latest.clone(), nodes.clone()),
+        DiscoveryServer::new(latest.clone(), nodes.clone(), stats),
         InspectionServer::new(latest, compiled_seen, nodes),
         config.api.map(|_| shown.clone().internal_router()),
     );

@@ -80,6 +80,7 @@ fn compiled(services: &[(&str, Service)]) -> Compiled {
         middlewares: Vec::new(),
         service: "top".into(),
         priority: 0,
+        observability: Default::default(),
     };
     file.routers.insert("r".into(), declared(router));
     let mut docker = DynamicConfig::default();

@@ -12,6 +12,7 @@ mod balance;
 mod config;
 mod counter;
 mod discovery;
+mod exchange;
 mod http1;
 mod listener;
 #[doc(hidden)]
@@ -22,6 +23,7 @@ mod proxy;
 mod routing;
 mod shutdown;
 mod telemetry;
+mod trace;
 mod worker;
 
 use std::sync::Arc;
@@ -44,6 +46,7 @@ use self::access_log::{JournalBlueprint, WriterControl};
 use self::discovery::{DiscoveryConfig, DiscoveryStatus, Listeners};
 use self::listener::WorkerListeners;
 use self::routing::RouteTable;
+use self::trace::ExporterControl;
 use self::worker::{Blueprint, Command, WorkerHandle};
 
 /// Reads the PROXY header that `bytes` begin with: its length, and the client it names.
@@ -58,8 +61,9 @@ pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<std::net::Sock
         .map_err(|error| error.to_string())
 }
 
-/// How long a process that has drained waits for the last lines of its access log.
-const LAST_LINES: Duration = Duration::from_secs(2);
+/// How long a process that has drained waits for the last lines of its access log and its
+/// last spans.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +93,7 @@ pub(crate) struct Process {
     pub(crate) status: watch::Receiver<DiscoveryStatus>,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) access_log: Arc<WriterControl>,
+    pub(crate) spans: ExporterControl,
 }
 
 /// A running proxy. Dropping it ends it at once; [`Running::stop`] drains first.
@@ -156,12 +161,14 @@ fn assemble(
     let table = RouteTable::with_control_planes(control_planes);
     let table = Arc::new(ArcSwap::from_pointee(table));
     let count = config.workers.max(1);
+    let (exporter, spans) = trace::spawn(runtime.handle(), &config.node_id);
     let (writer, access_log) = access_log::spawn().map_err(StartError::Threads)?;
     let blueprint = Blueprint {
         table: Arc::clone(&table),
         host_name: config::host_name_header(),
         timeouts: config.timeouts,
         journal: JournalBlueprint::new(&config.node_id, writer),
+        exporter,
         max_connections: config.max_connections.div_ceil(count),
     };
     let workers = (0..count)
@@ -182,6 +189,7 @@ fn assemble(
         status: status.clone(),
         draining: watched,
         access_log: Arc::new(access_log),
+        spans,
     });
     runtime.spawn(probe::run(table, status));
     if let Some(address) = &config.admin_address {
@@ -249,8 +257,12 @@ impl Running {
         self.begin_drain();
         let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
         self.process.tell_workers(|| Command::Stop);
-        // A sink that hangs has had its time.
-        let _ = tokio::time::timeout(LAST_LINES, self.process.access_log.ended()).await;
+        // What hangs has had its time.
+        let told = async {
+            self.process.access_log.ended().await;
+            self.process.spans.ended().await;
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, told).await;
     }
 
     /// Opens the file of the access log anew: it was moved away.

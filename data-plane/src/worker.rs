@@ -25,6 +25,7 @@ use crate::config::Timeouts;
 use crate::counter::Counters;
 use crate::proxy::{self, Burden, CoarseClock, Limits, Patience, Phase, Pool, Verdict};
 use crate::routing::RouteTable;
+use crate::trace::Exporter;
 
 /// How often a worker looks at its connections.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -53,6 +54,7 @@ pub(crate) struct Blueprint {
     pub(crate) host_name: HeaderValue,
     pub(crate) timeouts: Timeouts,
     pub(crate) journal: JournalBlueprint,
+    pub(crate) exporter: Exporter,
     /// Client connections of one worker at most.
     pub(crate) max_connections: usize,
 }
@@ -74,6 +76,7 @@ pub(crate) struct Worker {
     date: RefCell<HeaderValue>,
     pub(crate) limits: Limits,
     pub(crate) journal: Rc<Journal>,
+    pub(crate) exporter: Exporter,
     max_connections: usize,
     pub(crate) draining: Cell<bool>,
     finishing: Cell<bool>,
@@ -126,6 +129,7 @@ impl Worker {
             date: RefCell::new(date_now()),
             limits: Limits::new(&blueprint.timeouts),
             journal: Rc::new(Journal::new(blueprint.journal)),
+            exporter: blueprint.exporter,
             max_connections: blueprint.max_connections,
             draining: Cell::new(false),
             finishing: Cell::new(false),

@@ -7,6 +7,7 @@
     reason = "tests stop loudly"
 )]
 
+mod access_log;
 mod check_docker;
 mod control_plane;
 mod diagnostic;
@@ -27,6 +28,7 @@ mod routing;
 mod rule_fixture;
 mod scaling;
 mod stream;
+mod trace;
 mod traefik_api;
 mod wait;
 mod websocket;

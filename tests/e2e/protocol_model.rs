@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use fairway_control::discovery::{DiscoveryServer, Nodes};
 use fairway_control::snapshot::Snapshot;
+use fairway_control::stats::Stats;
 use fairway_proto::discovery::v1::discovery_server::DiscoveryServer as Service;
 use fairway_proto::discovery::v1::{self as wire, middleware, resource};
 use fairway_tests::discovery_client::{Mirror, StreamClient};
@@ -110,7 +111,11 @@ impl Drop for Publisher {
 
 async fn serve(address: SocketAddr, latest: &Latest) -> tokio::task::JoinHandle<()> {
     let listener = TcpListener::bind(address).await.unwrap();
-    let service = Service::new(DiscoveryServer::new(latest.subscribe(), Nodes::new()));
+    let service = Service::new(DiscoveryServer::new(
+        latest.subscribe(),
+        Nodes::new(),
+        Stats::default(),
+    ));
     tokio::spawn(async move {
         let server = tonic::transport::Server::builder().add_service(service);
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
@@ -187,7 +192,7 @@ fn router(name: &str, random: &mut StdRng) -> resource::Spec {
         entry_points: vec!["http".to_owned()],
         middlewares,
         service: format!("r{}@test", random.random_range(0..NAMES)),
-        loop_guard: String::new(),
+        ..Default::default()
     })
 }
 

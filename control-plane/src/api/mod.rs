@@ -3,8 +3,8 @@
 //! Reads what [`crate::reconcile`] published and what [`crate::discovery`] knows
 //! of the proxies; changes nothing. Field names, filters, pages and errors are
 //! Traefik's, so that what was written for its API reads this one; what Traefik
-//! does not have (`diagnostics`, `containers`, the proxies of a server) stands
-//! beside it. Secrets in options are redacted.
+//! does not have (`diagnostics`, `containers`, the proxies of a server, `/api/stats`)
+//! stands beside it. Secrets in options are redacted.
 
 mod catalog;
 mod decode;
@@ -15,6 +15,7 @@ mod object;
 mod overview;
 pub(crate) mod rawdata;
 mod respond;
+mod stats;
 mod time;
 mod view;
 
@@ -33,6 +34,7 @@ use tokio::sync::watch;
 use crate::compile::Compiled;
 use crate::config::{EntryPointOptions, InternalServices};
 use crate::discovery::{Nodes, SnapshotReceiver};
+use crate::stats::Stats;
 use catalog::Catalog;
 use internal::Internal;
 
@@ -45,6 +47,8 @@ pub struct Api {
     pub latest: SnapshotReceiver,
     /// The proxies.
     pub nodes: Nodes,
+    /// What they have counted.
+    pub stats: Stats,
     /// Entry points of the static configuration.
     pub entry_points: BTreeMap<String, EntryPointOptions>,
     /// Names of the providers as Traefik writes them: `Docker`.
@@ -92,7 +96,8 @@ impl Api {
                 .route("/api/version", get(version))
                 .route("/api/entrypoints", get(entry_point::list))
                 .route("/api/entrypoints/{name}", get(entry_point::one))
-                .merge(object::routes());
+                .merge(object::routes())
+                .merge(stats::routes());
         }
         let internal = Internal::new(self.internal_services, self.api, self.ping);
         let shared = Shared {

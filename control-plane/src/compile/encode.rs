@@ -55,6 +55,7 @@ pub(super) fn entry_point(
             max_decoder_header_table_size: options.http2.max_decoder_header_table_size,
         }),
         observability: observability::encode(options.observability),
+        metrics: None,
     });
     let id = ResourceId {
         kind: ResourceKind::EntryPoint.into(),

@@ -26,6 +26,7 @@ pub use node::{NodeStatus, Nodes};
 pub use question::AskError;
 
 use crate::snapshot::Snapshot;
+use crate::stats::Stats;
 use session::Session;
 
 /// The latest snapshot; `None` until every provider has spoken once.
@@ -36,12 +37,18 @@ pub type SnapshotReceiver = watch::Receiver<Option<Arc<Snapshot>>>;
 pub struct DiscoveryServer {
     latest: SnapshotReceiver,
     nodes: Nodes,
+    stats: Stats,
 }
 
 impl DiscoveryServer {
-    /// Sends what `latest` holds and records the proxies in `nodes`.
-    pub fn new(latest: SnapshotReceiver, nodes: Nodes) -> Self {
-        Self { latest, nodes }
+    /// Sends what `latest` holds, records the proxies in `nodes` and what they count in
+    /// `stats`.
+    pub fn new(latest: SnapshotReceiver, nodes: Nodes, stats: Stats) -> Self {
+        Self {
+            latest,
+            nodes,
+            stats,
+        }
     }
 }
 
@@ -65,7 +72,7 @@ impl Discovery for DiscoveryServer {
             .borrow()
             .as_ref()
             .is_none_or(|snapshot| snapshot.encoded_len() <= COMPRESS_ABOVE_BYTES);
-        let session = Session::new(latest, self.nodes.clone(), peer, say);
+        let session = Session::new(latest, self.nodes.clone(), self.stats.clone(), peer, say);
         tokio::spawn(session.run(request.into_inner()));
         let mut response = Response::new(Box::pin(ReceiverStream::new(out)) as Self::StreamStream);
         if small {

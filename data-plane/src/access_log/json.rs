@@ -117,6 +117,13 @@ fn identity(object: &mut Object<'_>, record: &Record, surroundings: &Surrounding
     if let Some(id) = &record.request_id {
         object.header(Field::RequestId, id);
     }
+    if let Some(trace) = &record.trace {
+        let (trace, span) = (trace.trace_id(), trace.span_id());
+        object.text(Field::TraceId, &trace);
+        object.text(Field::SpanId, &span);
+        object.text(Field::OtelTraceId, &trace);
+        object.text(Field::OtelSpanId, &span);
+    }
 }
 
 fn times(object: &mut Object<'_>, record: &Record, surroundings: &mut Surroundings<'_>) {

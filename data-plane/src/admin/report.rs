@@ -60,6 +60,11 @@ pub(super) fn metrics(process: &Process) -> String {
         "counter",
         process.access_log.dropped_lines(),
     );
+    line(
+        "fairway_trace_dropped_spans_total",
+        "counter",
+        process.spans.dropped_spans(),
+    );
     line("fairway_ready", "gauge", u64::from(process.is_ready()));
     line(
         "fairway_control_plane_connected",

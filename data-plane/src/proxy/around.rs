@@ -139,8 +139,8 @@ impl Inside<'_> {
             if status != StatusCode::SWITCHING_PROTOCOLS
                 && buffering.retries(attempts, &head.method, status)
             {
+                self.repeats(attempts);
                 attempts += 1;
-                self.repeats();
                 continue;
             }
             return self.collected(buffering, answer).await;
@@ -217,14 +217,15 @@ impl Inside<'_> {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
+            self.repeats(tries);
             tries += 1;
-            self.repeats();
         }
     }
 
-    fn repeats(&mut self) {
+    /// For the so-manieth time.
+    fn repeats(&mut self, count: u32) {
         if let Some(record) = self.record.as_deref_mut() {
-            record.retries = record.retries.saturating_add(1);
+            record.resends(count);
         }
         Counters::count(&self.client.worker.counters.retries);
     }

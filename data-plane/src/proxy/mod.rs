@@ -68,7 +68,7 @@ use self::forward::Reply;
 use self::head::Head;
 use self::server_body::ServerBody;
 use crate::balance::Turn;
-use crate::middleware::{Around, Hold, Recall};
+use crate::middleware::{Around, Hold, Middleware, Recall};
 use crate::routing::{Intake, Route};
 
 /// What rules see of a request that passes the gate.
@@ -190,6 +190,9 @@ async fn answer(
         upgrade: arrival.upgrade,
         expects_continue: arrival.expects_continue,
     };
+    if let Some(record) = record.as_deref_mut() {
+        record.enters_router(&route);
+    }
     Ok(through(client, &route, 0, arrival.head, onward, record).await)
 }
 
@@ -219,6 +222,7 @@ async fn through(
     mut onward: Onward,
     mut record: Option<&mut Record>,
 ) -> Answer {
+    let depth = record.as_deref().map_or(0, Record::depth);
     let mut passage = Passage {
         passed: from,
         ..Passage::default()
@@ -256,10 +260,15 @@ async fn through(
         (Inward::Around(outer), None) => {
             let from = passage.passed + 1;
             // Boxed so that routes without them do not carry their state.
+            let record = record.as_deref_mut();
             let inside = around::around(client, route, outer, from, head, onward, record);
             Box::pin(inside).await
         }
         (Inward::Through, None) => {
+            if let Some(record) = record.as_deref_mut() {
+                record.enters_service(&route.service.name);
+            }
+            let record = record.as_deref_mut();
             match service::serve(client, route, head, onward, record).await {
                 Ok(answer) => answer,
                 Err(error) => Answer::from_error(client, Some(route), &error),
@@ -267,6 +276,9 @@ async fn through(
         }
     };
     outward(client, route, from, passage, &mut answer).await;
+    if let Some(record) = record {
+        record.leaves(depth);
+    }
     answer
 }
 
@@ -279,7 +291,20 @@ async fn inward(
     onward: &mut Onward,
     mut record: Option<&mut Record>,
 ) -> Inward {
-    while let Some(pause) = arrival::inward(route, passage, head, |_, _, _| ()).await {
+    loop {
+        let passed = |middleware: &Middleware, _: &Head, _: Option<&_>| {
+            if let Some(record) = record.as_deref_mut() {
+                record.enters_middleware(middleware);
+            }
+        };
+        let Some(pause) = arrival::inward(route, passage, head, passed).await else {
+            break;
+        };
+        if let (Some(record), Some(middleware)) =
+            (record.as_deref_mut(), route.middlewares.get(passage.passed))
+        {
+            record.enters_middleware(middleware);
+        }
         match pause {
             // Boxed so that routes without them do not carry their state.
             Pause::Enter(limit) => match Box::pin(limit.enter()).await {
@@ -293,7 +318,8 @@ async fn inward(
                 }
             },
             Pause::Ask(auth) => {
-                let asked = authorize::ask(client, route, &auth, head, onward);
+                let record_in = record.as_deref_mut();
+                let asked = authorize::ask(client, route, &auth, head, onward, record_in);
                 match Box::pin(asked).await {
                     Ok(permission) => {
                         passage.go_on(Recall::Cookies(permission.cookies));
@@ -382,11 +408,14 @@ async fn to_server(
     }
     let (worker, socket) = (&client.worker, client.socket.as_deref());
     if let Some(record) = record.as_deref_mut() {
-        record.asks(turn.balancer);
+        record.asks(turn.balancer, &mut head);
     }
     let reply = forward::forward(worker, &mut turn, head, body, expects_continue, socket).await;
     if let Some(record) = record.as_deref_mut() {
         record.retries = record.retries.saturating_add(turn.repeats);
+        if let Err(error) = &reply {
+            record.unanswered(error);
+        }
     }
     let Reply {
         mut parts,

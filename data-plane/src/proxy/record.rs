@@ -8,18 +8,21 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::HOST;
+use http::header::{HOST, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 
 use super::connection::Client;
-use super::error::Reason;
+use super::error::{ProxyError, Reason};
+use super::forward::Reply;
 use super::head::Head;
 use super::headers::FORWARDED_FOR;
 use super::patience::Patience;
 use crate::access_log::{AccessLog, Captured, Journal};
 use crate::balance::{LoadBalancer, Server};
+use crate::middleware::Middleware;
 use crate::routing::{EntryPoint, Route, RouteTable};
+use crate::trace::{Exporter, Trace, Tracing};
 
 /// Ties the lines of several hops together.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -76,6 +79,12 @@ pub(crate) struct Record {
     pub(crate) bytes: u64,
     patience: Rc<Patience>,
     journal: Rc<Journal>,
+    /// Of the client's software.
+    pub(crate) user_agent: Option<HeaderValue>,
+    /// How it is traced, unless its router says otherwise.
+    tracing: Option<Arc<Tracing>>,
+    exporter: Exporter,
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 impl Record {
@@ -92,15 +101,23 @@ impl Record {
     /// Of what could not be read as a request.
     pub(super) fn of_client(client: &Client) -> Option<Box<Self>> {
         let worker = &client.worker;
-        let (log, config_version, is_logged) = worker.with_table(|table| {
-            let log = table.access_log()?;
+        let (log, tracing, config_version, is_logged) = worker.with_table(|table| {
+            let (log, tracing) = (table.access_log(), table.tracing());
+            if log.is_none() && tracing.is_none() {
+                return None;
+            }
             let entry_point = table.entry_point(&client.entry_point);
             let is_logged = entry_point.is_none_or(|it| it.switches().logs());
-            Some((Arc::clone(log), table.version_shared(), is_logged))
+            Some((
+                log.cloned(),
+                tracing.cloned(),
+                table.version_shared(),
+                is_logged,
+            ))
         })?;
         let number = worker.journal.count();
         Some(Box::new(Self {
-            log: Some(log),
+            log,
             is_logged,
             number,
             started: Instant::now(),
@@ -133,6 +150,10 @@ impl Record {
             bytes: 0,
             patience: Rc::clone(&client.patience),
             journal: Rc::clone(&worker.journal),
+            user_agent: None,
+            tracing,
+            exporter: worker.exporter.clone(),
+            trace: None,
         }))
     }
 
@@ -148,7 +169,14 @@ impl Record {
         self.host = head.headers.get(HOST).cloned();
         self.forwarded_for = head.headers.get(FORWARDED_FOR).cloned();
         let of_route = route.map(|it| it.switches).unwrap_or_default();
-        self.is_logged = of_route.or(entry_point.switches()).logs();
+        let switches = of_route.or(entry_point.switches());
+        self.is_logged = switches.logs();
+        if let Some(tracing) = self.tracing.as_ref().filter(|_| switches.traces()) {
+            let detailed = switches.traces_steps();
+            let trace = Trace::begin(tracing, &self.exporter, &mut head.headers, detailed);
+            self.user_agent = head.headers.get(USER_AGENT).cloned();
+            self.trace = Some(Box::new(trace));
+        }
         self.route = route.cloned();
         if let Some(route) = route {
             self.service.clone_from(&route.service.name);
@@ -162,13 +190,26 @@ impl Record {
     }
 
     /// A server of this service is about to be asked.
-    pub(super) fn asks(&mut self, service: &LoadBalancer) {
+    pub(super) fn asks(&mut self, service: &LoadBalancer, head: &mut Head) {
         self.service.clone_from(&service.name);
         self.origin_asked = Some(Instant::now());
+        if let Some(trace) = &mut self.trace {
+            trace.ask("ReverseProxy", head);
+        }
+    }
+
+    /// None has answered.
+    pub(super) fn unanswered(&mut self, error: &ProxyError) {
+        if let Some(trace) = &mut self.trace {
+            trace.unanswered(error.reason().as_str());
+        }
     }
 
     /// It has answered.
     pub(super) fn answered(&mut self, by: &Arc<Server>, status: StatusCode, headers: &HeaderMap) {
+        if let Some(trace) = &mut self.trace {
+            trace.answered(by, status, headers);
+        }
         self.server = Some(Arc::clone(by));
         self.origin_status = status.as_u16();
         if let Some(log) = &self.log {
@@ -185,8 +226,76 @@ impl Record {
     ) {
         self.status = status;
         self.reason = reason;
+        if let Some(trace) = &mut self.trace {
+            trace.concluded(headers);
+        }
         if let Some(log) = &self.log {
             self.downstream_headers = log.capture(headers);
+        }
+    }
+
+    /// The server of a middleware is about to be asked.
+    pub(super) fn asks_permission(&mut self, question: &mut Head) {
+        if let Some(trace) = &mut self.trace {
+            trace.ask("AuthRequest", question);
+        }
+    }
+
+    /// It has answered, or not.
+    pub(super) fn asked_permission<E>(&mut self, sent: &Result<Result<Reply, ProxyError>, E>) {
+        let Some(trace) = &mut self.trace else {
+            return;
+        };
+        match sent {
+            Ok(Ok(Reply { parts, server, .. })) => {
+                trace.answered(server, parts.status, &parts.headers);
+            }
+            Ok(Err(error)) => trace.unanswered(error.reason().as_str()),
+            Err(_) => trace.unanswered(Reason::ResponseTimeout.as_str()),
+        }
+    }
+
+    /// How many steps it is in, of which it will be told that they end.
+    pub(super) fn depth(&self) -> usize {
+        self.trace.as_ref().map_or(0, |trace| trace.depth())
+    }
+
+    /// Those steps from this depth on have ended.
+    pub(super) fn leaves(&mut self, depth: usize) {
+        if let Some(trace) = &mut self.trace {
+            trace.leave(depth);
+        }
+    }
+
+    pub(super) fn enters_router(&mut self, route: &Route) {
+        if let Some(trace) = self.trace.as_mut().filter(|it| it.is_detailed()) {
+            let attributes = [
+                ("traefik.router.name", route.name.as_str()),
+                ("traefik.service.name", &route.service.name),
+                ("http.route", &route.rule_shown()),
+            ];
+            trace.enter("Router", &attributes);
+        }
+    }
+
+    pub(super) fn enters_middleware(&mut self, middleware: &Middleware) {
+        if let Some(trace) = &mut self.trace {
+            let attributes = [("traefik.middleware.name", middleware.name())];
+            trace.enter(middleware.kind_name(), &attributes);
+        }
+    }
+
+    pub(super) fn enters_service(&mut self, name: &str) {
+        if let Some(trace) = &mut self.trace {
+            trace.enter("Service", &[("traefik.service.name", name)]);
+        }
+    }
+
+    /// A middleware sends it again, for the so-manieth time.
+    pub(super) fn resends(&mut self, count: u32) {
+        self.retries = self.retries.saturating_add(1);
+        if let Some(trace) = &mut self.trace {
+            trace.resent(count);
         }
     }
 
@@ -206,6 +315,9 @@ impl Drop for Record {
         self.request_bytes = self.patience.received();
         let journal = Rc::clone(&self.journal);
         journal.log(self);
+        if let Some(trace) = self.trace.take() {
+            trace.finish(self);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::matcher::MatcherError;
 use crate::access_log::SelectionError;
 use crate::balance::{ServerError, TransportError};
 use crate::middleware::MiddlewareError;
+use crate::trace::TracingError;
 
 /// Becomes a rejection: the text is for the author of the resource.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,8 @@ pub(crate) enum BuildError {
     Middleware(#[from] MiddlewareError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(transparent)]
+    Tracing(#[from] TracingError),
     #[error(transparent)]
     Transport(#[from] TransportError),
     #[error("the loop guard `{0}` may not stand in a header")]
@@ -52,6 +55,7 @@ impl BuildError {
             Self::Kind
             | Self::Matcher(MatcherError::Unknown)
             | Self::Middleware(MiddlewareError::Unknown)
+            | Self::Tracing(TracingError::Protocol)
             | Self::Server(
                 ServerError::Scheme(_) | ServerError::Strategy | ServerError::Internal(_),
             ) => RejectionKind::Unsupported,
@@ -62,6 +66,7 @@ impl BuildError {
             | Self::Matcher(_)
             | Self::Middleware(_)
             | Self::Server(_)
+            | Self::Tracing(_)
             | Self::Transport(_)
             | Self::Circle(_)
             | Self::Levels(_)

@@ -118,8 +118,7 @@ pub(crate) fn router(name: &str, rule: wire::Matcher, service: &str) -> wire::Ro
         entry_points: vec!["web".to_owned()],
         middlewares: vec![],
         service: service.to_owned(),
-        loop_guard: String::new(),
-        observability: None,
+        ..Default::default()
     }
 }
 

@@ -41,6 +41,7 @@ use crate::access_log::AccessLog;
 use crate::balance::{LoadBalancer, Roster, Server};
 use crate::middleware::Share;
 use crate::proxy::head::Head;
+use crate::trace::Tracing;
 
 /// Everything a proxy serves, at one version. Immutable.
 #[derive(Debug, Default)]
@@ -56,6 +57,7 @@ pub(crate) struct RouteTable {
     /// The servers of `api@internal`: no update says where they are.
     control_planes: Arc<[wire::Server]>,
     access_log: Option<Arc<AccessLog>>,
+    tracing: Option<Arc<Tracing>>,
 }
 
 impl RouteTable {
@@ -86,6 +88,11 @@ impl RouteTable {
     /// How requests are logged, if they are.
     pub(crate) fn access_log(&self) -> Option<&Arc<AccessLog>> {
         self.access_log.as_ref()
+    }
+
+    /// How requests are traced, if they are.
+    pub(crate) fn tracing(&self) -> Option<&Arc<Tracing>> {
+        self.tracing.as_ref()
     }
 
     /// What to listen on, by name.

@@ -25,6 +25,7 @@ use super::SnapshotReceiver;
 use super::node::{Nodes, share_of};
 use super::question::{Asked, MAX_UNSENT, OpenQuestions};
 use crate::snapshot::{Delta, Snapshot};
+use crate::stats::Stats;
 
 /// The first message must be there after this long.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +45,7 @@ const ALONE: Share = Share {
 pub(super) struct Session {
     latest: SnapshotReceiver,
     nodes: Nodes,
+    stats: Stats,
     peer: String,
     say: mpsc::Sender<Result<ServerMessage, Status>>,
 }
@@ -76,12 +78,14 @@ impl Session {
     pub(super) fn new(
         latest: SnapshotReceiver,
         nodes: Nodes,
+        stats: Stats,
         peer: String,
         say: mpsc::Sender<Result<ServerMessage, Status>>,
     ) -> Self {
         Self {
             latest,
             nodes,
+            stats,
             peer,
             say,
         }
@@ -104,12 +108,17 @@ impl Session {
         let node = hello.node.unwrap_or_default();
         let (ask, questions) = mpsc::channel(MAX_UNSENT);
         let stream = self.nodes.connect(node.clone(), self.peer.clone(), ask);
+        self.stats.connect(&node.instance_id, &node.id);
         let identity = Identity { node, stream };
         info!(node = %identity.node.id, peer = %self.peer, held = %hello.held_version, "proxy connected");
         let end = self
             .converse(&identity, &hello.held_version, &mut messages, questions)
             .await;
-        self.nodes.disconnect(&identity.node.instance_id, stream);
+        let instance = &identity.node.instance_id;
+        self.nodes.disconnect(instance, stream);
+        if !self.nodes.is_connected(instance) {
+            self.stats.disconnect(instance);
+        }
         match end {
             Ok(()) => info!(node = %identity.node.id, "proxy disconnected"),
             Err(status) => {
@@ -180,6 +189,9 @@ impl Session {
                     Some(Ok(message)) => match message.message {
                         Some(Message::Explanation(explanation)) => open.answered(explanation),
                         Some(Message::Health(report)) => self.note(identity, report),
+                        Some(Message::Stats(report)) => {
+                            self.stats.take(&identity.node.instance_id, report);
+                        }
                         message => self.take_in(identity, &mut baseline, message)?,
                     },
                 },

@@ -26,7 +26,13 @@ impl Stage {
         let (say, messages) = mpsc::channel(8);
         let (updates, hear) = mpsc::channel(1 + MAX_UNSENT);
         let nodes = Nodes::new();
-        let session = Session::new(latest, nodes.clone(), "peer".into(), updates);
+        let session = Session::new(
+            latest,
+            nodes.clone(),
+            Stats::default(),
+            "peer".into(),
+            updates,
+        );
         tokio::spawn(session.run(ReceiverStream::new(messages)));
         Self {
             publish,

@@ -216,7 +216,7 @@ fn resources(site: Site) -> Vec<proto::Resource> {
                 middlewares: Vec::new(),
                 service: "s@test".to_owned(),
                 loop_guard: site.loop_guard,
-                observability: None,
+                ..Default::default()
             }),
         ),
         resource(

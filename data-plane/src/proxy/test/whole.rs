@@ -32,7 +32,8 @@ impl Discovery for OneSnapshot {
                 match message.message {
                     Some(Message::Hello(_)) => updates.send(Ok(update.clone())).await.unwrap(),
                     Some(Message::Ack(ack)) => acks.send(ack).unwrap(),
-                    Some(Message::Explanation(_) | Message::Health(_)) | None => {}
+                    Some(Message::Explanation(_) | Message::Health(_) | Message::Stats(_))
+                    | None => {}
                 }
             }
         });

@@ -31,6 +31,7 @@ use crate::access_log::AccessLog;
 use crate::balance::{LoadBalancer, Roster, Service, Transport};
 use crate::discovery::Mirror;
 use crate::middleware::Middleware;
+use crate::trace::Tracing;
 
 /// Everything that was built, by name.
 #[derive(Debug, Default)]
@@ -41,6 +42,7 @@ pub(super) struct Parts {
     services: PartsOf<Service>,
     routes: PartsOf<Route>,
     access_logs: PartsOf<AccessLog>,
+    tracings: PartsOf<Tracing>,
 }
 
 impl Parts {
@@ -91,6 +93,7 @@ pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<
         middlewares: middlewares(mirror, previous, &mut roster, &mut rejections),
         transports: transports(mirror, previous, &mut rejections),
         access_logs: access_logs(mirror, previous, &mut rejections),
+        tracings: tracings(mirror, previous, &mut rejections),
         ..Parts::default()
     };
     let services = Services::new(mirror, previous, &parts.transports, &mut roster);
@@ -106,6 +109,8 @@ pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<
 
     let access_log = parts.access_logs.values().next();
     let access_log = access_log.map(|part| Arc::clone(&part.built));
+    let tracing = parts.tracings.values().next();
+    let tracing = tracing.map(|part| Arc::clone(&part.built));
     let table = RouteTable {
         version: mirror.version().into(),
         listings,
@@ -114,6 +119,7 @@ pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<
         share: Arc::clone(&previous.share),
         control_planes: Arc::clone(&previous.control_planes),
         access_log,
+        tracing,
     };
     (table, rejections)
 }
@@ -193,6 +199,24 @@ fn access_logs(
         rejections,
         |_, spec, _| match spec {
             Spec::AccessLog(spec) => Ok(AccessLog::build(spec)?),
+            _ => Err(BuildError::Mismatch),
+        },
+    )
+}
+
+/// There is at most one.
+fn tracings(
+    mirror: &Mirror,
+    previous: &RouteTable,
+    rejections: &mut Vec<Rejection>,
+) -> PartsOf<Tracing> {
+    carry_over(
+        mirror,
+        ResourceKind::Tracing,
+        &previous.parts.tracings,
+        rejections,
+        |_, spec, _| match spec {
+            Spec::Tracing(spec) => Ok(Tracing::build(spec)?),
             _ => Err(BuildError::Mismatch),
         },
     )

@@ -214,7 +214,7 @@ fn configuration(
                 middlewares: chain.iter().map(|at| name(at.index(kinds.len()))).collect(),
                 service: format!("s{service}@test"),
                 loop_guard: if *guarded { own.clone() } else { String::new() },
-                observability: None,
+                ..Default::default()
             },
         )
     });
