@@ -166,6 +166,8 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         stats: stats.clone(),
         internal_services: config.internal_services(),
         providers: config.providers().collect(),
+        access_log: config.observability.access_log.is_some(),
+        tracing: config.observability.tracing.is_some(),
         started: SystemTime::now(),
         api: config.api.is_some_and(|api| api.insecure),
         ping: config.ping,

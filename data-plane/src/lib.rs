@@ -40,7 +40,7 @@ pub use self::admin::client::{HealthcheckError, healthcheck};
 pub use self::config::{Config, Drain, Timeouts};
 #[cfg(any(fuzzing, test))]
 pub use self::proxy::fuzz;
-pub use self::telemetry::{LogError, LogFormat, start as start_log};
+pub use self::telemetry::{LogError, LogFormat, LogOptions, start as start_log};
 
 use self::access_log::{JournalBlueprint, WriterControl};
 use self::discovery::{DiscoveryConfig, DiscoveryStatus, Listeners};

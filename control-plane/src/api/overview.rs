@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::view::StateView;
-use super::{Catalog, Shared, respond};
+use super::{Api, Catalog, Shared, respond};
 
 /// How many objects of a kind, and how many of them are not well.
 #[derive(Debug, Default, Serialize)]
@@ -17,12 +17,12 @@ struct Counts {
 }
 
 pub(super) async fn answer(State(shared): State<Shared>) -> Response {
-    let providers = &shared.api.providers;
-    shared.with_catalog(|catalog| respond::json(&overview(catalog, providers)))
+    shared.with_catalog(|catalog| respond::json(&overview(catalog, &shared.api)))
 }
 
-fn overview(catalog: &Catalog<'_>, providers: &[&str]) -> Value {
+fn overview(catalog: &Catalog<'_>, api: &Api) -> Value {
     let none = Counts::default;
+    let tracing = if api.tracing { "OTLP" } else { "" };
     json!({
         "http": {
             "routers": Counts::of(catalog.routers().iter().map(|it| &it.state)),
@@ -32,8 +32,8 @@ fn overview(catalog: &Catalog<'_>, providers: &[&str]) -> Value {
         "tcp": { "routers": none(), "services": none(), "middlewares": none() },
         "udp": { "routers": none(), "services": none() },
         "certificates": none(),
-        "features": { "tracing": "", "metrics": "", "accessLog": false },
-        "providers": providers,
+        "features": { "tracing": tracing, "metrics": "", "accessLog": api.access_log },
+        "providers": api.providers,
     })
 }
 

@@ -35,7 +35,8 @@ pub struct Router {
     pub service: String,
     /// Effective: the length of the rule in bytes unless set.
     pub priority: i64,
-    /// What is told about its requests, as written.
+    /// What is told about its requests; what it does not say is as its first entry point
+    /// says.
     pub observability: Observability,
 }
 
@@ -76,6 +77,10 @@ pub(super) fn compile(input: Input<'_>, entry_points: &EntryPoints, out: &mut Co
             };
             match subject.resolve(router, entry_points, &guesses, out) {
                 Ok((message, matcher)) => {
+                    let entry_point = router.entry_points.first();
+                    let above = entry_point.and_then(|name| input.entry_points.get(name));
+                    let above = above.map(|it| it.observability).unwrap_or_default();
+                    router.observability = router.observability.or(above);
                     // A redirection takes everything, as it was asked to.
                     if object.provider != internal::PROVIDER {
                         served.push(Served {

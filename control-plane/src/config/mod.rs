@@ -117,12 +117,16 @@ pub struct InternalServices {
 }
 
 /// Options of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {
     /// Least severity that is logged.
     pub level: LogLevel,
     /// Form of a line.
     pub format: LogFormat,
+    /// No colours, also on a terminal.
+    pub no_color: bool,
+    /// Where it is written; empty: standard error.
+    pub file_path: String,
 }
 
 /// Severity of a log line.

@@ -36,13 +36,15 @@ pub(super) enum Effect {
     Moot,
     /// Accepted with a warning: not built yet, serving without it does no harm.
     NotYet,
+    /// Accepted with a warning, which says what to do instead.
+    Never(&'static str),
     /// The entry point stays closed: serving without it would do harm.
     Closes(&'static str),
     /// An error: what to do instead.
     Gone(&'static str),
 }
 
-use Effect::{Closes, Full, Gone, Moot, NotYet};
+use Effect::{Closes, Full, Gone, Moot, Never, NotYet};
 use Kind::{List, Switch, Text};
 
 const fn flag(path: &'static str, kind: Kind, effect: Effect, help: &'static str) -> Flag {
@@ -53,6 +55,10 @@ const fn flag(path: &'static str, kind: Kind, effect: Effect, help: &'static str
         help,
     }
 }
+
+/// Of what Traefik does with files of its log.
+const ROTATION: &str =
+    "leave the log on standard error, which Docker rotates, or use logrotate with copytruncate";
 
 /// All flags.
 pub(super) const FLAGS: &[Flag] = &[
@@ -407,7 +413,22 @@ pub(super) const FLAGS: &[Flag] = &[
         "TRACE, DEBUG, INFO, WARN or ERROR (INFO)",
     ),
     flag("log.format", Text, Full, "common or json (common)"),
-    flag("log.noColor", Switch, Moot, ""),
+    flag(
+        "log.noColor",
+        Switch,
+        Full,
+        "no colours, also on a terminal (false)",
+    ),
+    flag(
+        "log.filePath",
+        Text,
+        Full,
+        "file that the log is written to (standard error)",
+    ),
+    flag("log.maxSize", Text, Never(ROTATION), ""),
+    flag("log.maxAge", Text, Never(ROTATION), ""),
+    flag("log.maxBackups", Text, Never(ROTATION), ""),
+    flag("log.compress", Switch, Never(ROTATION), ""),
     flag("log.**", Text, NotYet, ""),
     flag(
         "grpc.address",

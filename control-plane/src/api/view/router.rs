@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::StateView;
+use super::{ObservabilityView, StateView};
 use crate::compile::{Object, Outcome, Router};
 
 /// One router.
@@ -20,6 +20,7 @@ pub(in crate::api) struct RouterView<'a> {
     pub(in crate::api) priority: i64,
     /// The largest priorities do not fit the numbers of JavaScript.
     priority_str: String,
+    observability: ObservabilityView,
     #[serde(flatten)]
     pub(in crate::api) state: StateView<'a>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -39,6 +40,7 @@ impl<'a> RouterView<'a> {
             rule: value.map_or("", |router| &router.rule),
             priority,
             priority_str: priority.to_string(),
+            observability: ObservabilityView::of(value.map(|it| it.observability)),
             state: StateView::new(name, object),
             using: if served { entry_points } else { &[] },
         }

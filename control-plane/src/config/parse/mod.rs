@@ -185,6 +185,7 @@ impl Draft {
             match assignment.flag.effect {
                 Effect::Full => draft.assign(&assignment)?,
                 Effect::NotYet => draft.warn_not_yet(&assignment),
+                Effect::Never(instead) => draft.warn_never(&assignment, instead),
                 Effect::Closes(what) => draft.close(&assignment, what),
                 Effect::Moot | Effect::Gone(_) => {}
             }
@@ -201,6 +202,8 @@ impl Draft {
             "log.level" => self.log.level = level(it)?,
             "core.defaultRuleSyntax" => self.rule_syntax = self.syntax(it)?,
             "log.format" => self.log.format = format(it)?,
+            "log.noColor" => self.log.no_color = it.truth()?,
+            "log.filePath" => self.log.file_path.clone_from(&it.value),
             "grpc.address" => {
                 let expected = "HOST:PORT or :PORT";
                 self.grpc = address::socket(&it.value).ok_or_else(|| it.invalid(expected))?;
@@ -320,6 +323,11 @@ impl Draft {
             format!("{} has no effect yet", subject(&it.written)),
             "it may stay for when it does",
         ));
+    }
+
+    fn warn_never(&mut self, it: &Assignment, instead: &str) {
+        let message = format!("{} has no effect", subject(&it.written));
+        self.warnings.push(Diagnostic::warning(message, instead));
     }
 
     fn close(&mut self, it: &Assignment, what: &str) {

@@ -1,4 +1,4 @@
-//! Flags in, options out.
+//! Flags of the access log, of traces and of the log in, options out.
 
 use std::time::Duration;
 
@@ -150,4 +150,32 @@ fn what_is_told_about_requests_is_checked() {
             assert!(error.contains(part), "{line}: {error}");
         }
     }
+}
+
+#[test]
+fn the_log_has_traefiks_options_and_no_rotation() {
+    let config = parse(&[
+        "--log.nocolor",
+        "--log.filepath=/var/log/control.log",
+        "--log.maxsize=10",
+        "--log.maxbackups=3",
+        "--log.compress",
+    ])
+    .unwrap();
+    assert!(config.log.no_color);
+    assert_eq!(config.log.file_path, "/var/log/control.log");
+    let told: Vec<_> = config
+        .warnings
+        .iter()
+        .map(|it| it.message.as_str())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "flag --log.maxsize has no effect",
+            "flag --log.maxbackups has no effect",
+            "flag --log.compress has no effect",
+        ]
+    );
+    assert!(config.warnings[0].suggestion.contains("logrotate"));
 }
