@@ -41,7 +41,8 @@ pub(super) async fn ask(
     } else {
         Bytes::new()
     };
-    let mut question = auth.question(head, &client.hop.peer, body.len());
+    let question = auth.question(head, &client.hop.peer, body.len());
+    let mut question = Box::new(question);
     if let Some(record) = record.as_deref_mut() {
         record.asks_permission(&mut question);
     }

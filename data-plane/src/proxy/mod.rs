@@ -74,7 +74,7 @@ use crate::routing::{Intake, Route};
 /// What rules see of a request that passes the gate.
 pub(crate) fn head_of(parts: http::request::Parts, peer: std::net::IpAddr) -> Option<Head> {
     let arrival = arrival::admit(parts, false, false, peer, false, &Intake::default()).ok()?;
-    arrival.map(|arrival| arrival.head)
+    arrival.map(|arrival| *arrival.head)
 }
 
 /// The answer to one request before it is tied to the client's connection.
@@ -218,7 +218,7 @@ async fn through(
     client: &Rc<Client>,
     route: &Arc<Route>,
     from: usize,
-    mut head: Head,
+    mut head: Box<Head>,
     mut onward: Onward,
     mut record: Option<&mut Record>,
 ) -> Answer {
@@ -393,7 +393,7 @@ async fn to_server(
     client: &Rc<Client>,
     route: &Route,
     mut turn: Turn<'_>,
-    mut head: Head,
+    mut head: Box<Head>,
     onward: Onward,
     mut record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -408,7 +408,7 @@ async fn to_server(
     }
     let (worker, socket) = (&client.worker, client.socket.as_deref());
     if let Some(record) = record.as_deref_mut() {
-        record.asks(turn.balancer, &mut head);
+        record.asks(&mut head);
     }
     let reply = forward::forward(worker, &mut turn, head, body, expects_continue, socket).await;
     if let Some(record) = record.as_deref_mut() {
@@ -423,7 +423,7 @@ async fn to_server(
         server,
     } = reply?;
     if let Some(record) = record {
-        record.answered(&server, parts.status, &parts.headers);
+        record.answered(turn.balancer, &server, parts.status, &parts.headers);
     }
     let cookie = turn.cookie(&server);
     parts

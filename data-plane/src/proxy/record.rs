@@ -56,7 +56,7 @@ pub(crate) struct Record {
     /// Of the table that had the route.
     pub(crate) config_version: Arc<str>,
     pub(crate) route: Option<Arc<Route>>,
-    /// Name of the service whose servers were asked last.
+    /// Name of the router's service, or of the one whose server has answered.
     pub(crate) service: String,
     /// As a middleware, or a server that one asked, calls the client.
     pub(crate) user: String,
@@ -189,9 +189,8 @@ impl Record {
         }
     }
 
-    /// A server of this service is about to be asked.
-    pub(super) fn asks(&mut self, service: &LoadBalancer, head: &mut Head) {
-        self.service.clone_from(&service.name);
+    /// A server is about to be asked.
+    pub(super) fn asks(&mut self, head: &mut Head) {
         self.origin_asked = Some(Instant::now());
         if let Some(trace) = &mut self.trace {
             trace.ask("ReverseProxy", head);
@@ -205,8 +204,15 @@ impl Record {
         }
     }
 
-    /// It has answered.
-    pub(super) fn answered(&mut self, by: &Arc<Server>, status: StatusCode, headers: &HeaderMap) {
+    /// One of this service has answered.
+    pub(super) fn answered(
+        &mut self,
+        service: &LoadBalancer,
+        by: &Arc<Server>,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) {
+        self.service.clone_from(&service.name);
         if let Some(trace) = &mut self.trace {
             trace.answered(by, status, headers);
         }

@@ -25,7 +25,7 @@ use crate::routing::Route;
 
 /// A request that can be sent once more.
 struct Spare {
-    head: Head,
+    head: Box<Head>,
     body: Bytes,
     upgrade: Option<HeaderValue>,
 }
@@ -44,7 +44,7 @@ enum Kept {
 pub(super) async fn serve(
     client: &Rc<Client>,
     route: &Route,
-    mut head: Head,
+    mut head: Box<Head>,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -61,7 +61,7 @@ pub(super) async fn serve_by(
     client: &Rc<Client>,
     route: &Route,
     service: &Service,
-    mut head: Head,
+    mut head: Box<Head>,
     onward: Onward,
 ) -> Result<Answer, ProxyError> {
     headers::leave(&mut head.headers, &client.hop, head.omit_forwarded_for);
@@ -90,7 +90,7 @@ async fn plain(
     client: &Rc<Client>,
     route: &Route,
     descent: Descent<'_>,
-    head: Head,
+    head: Box<Head>,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -106,7 +106,7 @@ fn elaborate<'f>(
     client: &'f Rc<Client>,
     route: &'f Route,
     descent: Descent<'f>,
-    mut head: Head,
+    mut head: Box<Head>,
     mut onward: Onward,
     mut record: Option<&'f mut Record>,
 ) -> Pin<Box<dyn Future<Output = Result<Answer, ProxyError>> + 'f>> {
@@ -151,7 +151,7 @@ async fn fall_back(
     client: &Rc<Client>,
     route: &Route,
     fallback: &Arc<Service>,
-    head: Head,
+    head: Box<Head>,
     onward: Onward,
     record: &mut Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -211,7 +211,7 @@ async fn keep(
 }
 
 impl Spare {
-    fn again(&self) -> (Head, Onward) {
+    fn again(&self) -> (Box<Head>, Onward) {
         let onward = Onward {
             body: whole(self.body.clone()),
             upgrade: self.upgrade.clone(),
