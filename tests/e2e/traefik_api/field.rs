@@ -35,11 +35,11 @@ async fn every_field_is_as_documented() {
         "accessLogs": true, "metrics": true, "tracing": true, "traceVerbosity": "minimal",
     });
     let router = json!({
-            "name": "shop@docker", "provider": "docker", "status": "enabled",
-            "entryPoints": ["http"], "using": ["http"], "middlewares": ["up@docker", "auth@docker"],
-            "service": "shop@docker", "rule": "Host(`shop.test`)", "ruleSyntax": "v3",
-            "priority": 17, "priorityStr": "17", "containers": ["shop-1"], "observability": observability,
-        });
+        "name": "shop@docker", "provider": "docker", "status": "enabled",
+        "entryPoints": ["http"], "using": ["http"], "middlewares": ["up@docker", "auth@docker"],
+        "service": "shop@docker", "rule": "Host(`shop.test`)", "ruleSyntax": "v3",
+        "priority": 17, "priorityStr": "17", "containers": ["shop-1"], "observability": observability,
+    });
     let middleware = json!({
         "name": "auth@docker", "provider": "docker", "status": "enabled", "type": "headers",
         "usedBy": ["shop@docker"], "containers": ["shop-1"],
