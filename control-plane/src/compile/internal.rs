@@ -28,8 +28,8 @@ const AVAILABLE: &[(&str, wire::Internal, &str, &str)] = &[
 const ABSENT: &[(&str, &str, &str)] = &[
     (
         "dashboard",
-        "is not available yet",
-        "use api@internal to show the API",
+        "is not available on its own",
+        "use api@internal: it serves the API and the dashboard",
     ),
     (
         "prometheus",
@@ -157,8 +157,8 @@ mod tests {
         for (name, message, suggestion) in [
             (
                 "dashboard@internal",
-                "service dashboard@internal is not available yet",
-                "use api@internal to show the API",
+                "service dashboard@internal is not available on its own",
+                "use api@internal: it serves the API and the dashboard",
             ),
             (
                 "rest@internal",

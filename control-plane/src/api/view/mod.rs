@@ -6,6 +6,7 @@ mod health;
 mod middleware;
 mod observability;
 mod router;
+pub(super) mod rule;
 mod service;
 
 use std::borrow::Cow;

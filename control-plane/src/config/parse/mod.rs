@@ -195,8 +195,14 @@ impl Draft {
 
     fn assign(&mut self, it: &Assignment) -> Result<(), ConfigError> {
         match it.flag.path {
-            "api" => self.api = it.truth()?.then(ApiOptions::default),
+            "api" if it.truth()? => _ = self.api.get_or_insert_default(),
+            "api" => self.api = None,
             "api.insecure" => self.api.get_or_insert_default().insecure = it.truth()?,
+            "api.dashboard" => self.api.get_or_insert_default().dashboard = it.truth()?,
+            "api.dashboardName" => {
+                let api = self.api.get_or_insert_default();
+                api.dashboard_name.clone_from(&it.value);
+            }
             "global.notAppendXForwardedFor" => self.not_append_x_forwarded_for = it.truth()?,
             "ping" => self.ping = it.truth()?,
             "log.level" => self.log.level = level(it)?,
@@ -438,7 +444,7 @@ impl Draft {
             let (name, address) = DEFAULT_ENTRY_POINT;
             address.clone_into(&mut self.entry_point(name).options.address);
         }
-        if self.ping || self.api.is_some_and(|api| api.insecure) {
+        if self.ping || self.api.as_ref().is_some_and(|api| api.insecure) {
             let address = &mut self.entry_point(API_ENTRY_POINT).options.address;
             if address.is_empty() {
                 DEFAULT_API_ADDRESS.clone_into(address);
