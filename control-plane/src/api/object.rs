@@ -10,13 +10,14 @@ use serde::Serialize;
 use super::list::{Listed, Query};
 use super::{Shared, decode, respond};
 
-/// Lists of protocols that are not served: there, and empty.
+/// Lists of what is not served: there, and empty.
 const EMPTY: &[(&str, &str)] = &[
     ("tcp/routers", "router"),
     ("tcp/services", "service"),
     ("tcp/middlewares", "middleware"),
     ("udp/routers", "router"),
     ("udp/services", "service"),
+    ("certificates", "certificate"),
 ];
 
 /// The routes of all of them.
@@ -62,10 +63,12 @@ async fn middleware(State(shared): State<Shared>, uri: Uri) -> Response {
     shared.with_catalog(|catalog| one(catalog.middlewares(), &uri, "middleware"))
 }
 
-fn list<T: Listed + Serialize>(all: Vec<T>, uri: &Uri) -> Response {
+pub(super) fn list<T: Listed + Serialize>(all: Vec<T>, uri: &Uri) -> Response {
     let query = Query::parse(uri);
-    match query.page(query.select(all)) {
-        Ok((page, next)) => respond::page(&page, next),
+    let selected = query.select(all);
+    let total = selected.len();
+    match query.page(selected) {
+        Ok((page, next)) => respond::page(&page, next, total),
         Err(error) => respond::error(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }

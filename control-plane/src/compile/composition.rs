@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name::{self, Guesses};
-use super::{Compiled, Object, Outcome, internal};
+use super::{Compiled, Input, Object, Outcome, internal};
 use crate::config::InternalServices;
 use crate::model::{Diagnostic, LoadBalancer, ObjectId, Service};
 
@@ -15,12 +15,13 @@ use crate::model::{Diagnostic, LoadBalancer, ObjectId, Service};
 const MAX_LEVELS: usize = 16;
 
 /// What is wrong and what would work.
-type Complaint = (String, String);
+pub(super) type Complaint = (String, String);
 
 /// Rejects what cannot be served and marks what is degraded by its parts.
-pub(super) fn check(on: InternalServices, out: &mut Compiled) {
+pub(super) fn check(input: Input<'_>, out: &mut Compiled) {
+    let on = input.internal_services;
     let mut parts = parts(out);
-    let guesses = Guesses::new();
+    let guesses = Guesses::of(input);
     let mut complaints = Vec::new();
     for (name, references) in &parts {
         let missing = references
@@ -73,7 +74,9 @@ fn find(
     }
     let suggestion = match guesses.nearest(reference, out.services.keys()) {
         Some(near) => format!("did you mean {near}?"),
-        None => "name a service that is declared, with its provider: name@docker".to_owned(),
+        None => guesses.unread(reference).unwrap_or_else(|| {
+            "name a service that is declared, with its provider: name@docker".to_owned()
+        }),
     };
     Some((format!("service {reference} does not exist"), suggestion))
 }
@@ -134,17 +137,24 @@ fn reject(
 ) {
     for (name, complaint) in complaints {
         parts.remove(&name);
-        reject_one(&name, complaint, out);
+        reject_one(&name, None, complaint, out);
     }
 }
 
-fn reject_one(name: &str, (message, suggestion): Complaint, out: &mut Compiled) {
+/// Leaves nothing of a service but the reason, which `option` is to blame for.
+pub(super) fn reject_one(
+    name: &str,
+    option: Option<String>,
+    (message, suggestion): Complaint,
+    out: &mut Compiled,
+) {
     let Some(object) = out.services.get_mut(name) else {
         return;
     };
     object.value = Some(LoadBalancer::without_server(message.clone()).into());
     object.outcome = Outcome::Rejected;
-    let diagnostic = Diagnostic::error(message, suggestion).object(ObjectId::service(name));
+    let mut diagnostic = Diagnostic::error(message, suggestion).object(ObjectId::service(name));
+    diagnostic.label = option;
     let diagnostic = match object.containers.first() {
         Some(container) => diagnostic.container(container),
         None => diagnostic,
@@ -176,7 +186,7 @@ fn degrade(name: &str, out: &mut Compiled) {
 }
 
 /// The service, and those that it consists of at any level.
-pub(super) fn reached(name: &str, out: &Compiled) -> BTreeSet<String> {
+pub(crate) fn reached(name: &str, out: &Compiled) -> BTreeSet<String> {
     let mut reached = BTreeSet::from([name.to_owned()]);
     let mut open = vec![name.to_owned()];
     while let Some(service) = open.pop() {

@@ -10,8 +10,8 @@ use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
 use super::{Compiled, Object, Outcome, encode};
-use crate::config::{InternalServices, ServersTransport};
-use crate::model::Service;
+use crate::config::InternalServices;
+use crate::model::{ServersTransport, Service};
 use crate::spelling;
 
 /// What stands after the `@` of their names.
@@ -28,8 +28,8 @@ const AVAILABLE: &[(&str, wire::Internal, &str, &str)] = &[
 const ABSENT: &[(&str, &str, &str)] = &[
     (
         "dashboard",
-        "is not available yet",
-        "use api@internal to show the API",
+        "is not available on its own",
+        "use api@internal: it serves the API and the dashboard",
     ),
     (
         "prometheus",
@@ -131,7 +131,7 @@ pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
             let message = wire::Service {
                 pass_host_header: true,
                 internal: (*kind).into(),
-                ..encode::transport(transport)
+                ..encode::limits(transport)
             };
             out.resources.push(encode::resource(
                 ResourceKind::Service,
@@ -157,8 +157,8 @@ mod tests {
         for (name, message, suggestion) in [
             (
                 "dashboard@internal",
-                "service dashboard@internal is not available yet",
-                "use api@internal to show the API",
+                "service dashboard@internal is not available on its own",
+                "use api@internal: it serves the API and the dashboard",
             ),
             (
                 "rest@internal",

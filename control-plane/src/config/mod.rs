@@ -20,7 +20,6 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 pub use entrypoint::{
     AllowedEscapes, EntryPointOptions, ForwardedHeaders, Http2, HttpOptions, ProxyProtocol,
@@ -32,7 +31,7 @@ pub use wait::{WaitOptions, WaitTarget};
 use crate::check::{CheckOptions, DiffOptions};
 use crate::explain::ExplainOptions;
 pub use crate::label_file::LabelFiles;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, ServersTransport};
 use crate::provider::docker::DockerOptions;
 use crate::provider::file::FileOptions;
 
@@ -85,7 +84,8 @@ pub struct StaticConfig {
     pub log: LogOptions,
     /// Where the gRPC services listen.
     pub grpc_address: SocketAddr,
-    /// How the proxies speak to servers.
+    /// How the proxies speak to servers of services that name no transport; files are
+    /// not read yet.
     pub servers_transport: ServersTransport,
     /// Which files labels may name.
     pub label_files: LabelFiles,
@@ -94,10 +94,25 @@ pub struct StaticConfig {
 }
 
 /// Options of the read API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiOptions {
     /// Serve it on [`API_ENTRY_POINT`] without authentication.
     pub insecure: bool,
+    /// Serve the dashboard wherever the API is served.
+    pub dashboard: bool,
+    /// What the dashboard is called besides its name.
+    pub dashboard_name: String,
+}
+
+/// Traefik's defaults.
+impl Default for ApiOptions {
+    fn default() -> Self {
+        Self {
+            insecure: false,
+            dashboard: true,
+            dashboard_name: String::new(),
+        }
+    }
 }
 
 /// Which of Fairway's own services routers may use besides `noop@internal`.
@@ -142,15 +157,6 @@ pub enum LogFormat {
     Common,
     /// One JSON object per line.
     Json,
-}
-
-/// How the proxies speak to servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServersTransport {
-    /// Longest wait for a connection to a server; zero: for ever.
-    pub dial_timeout: Duration,
-    /// Longest wait for the head of a response; zero: for ever.
-    pub response_header_timeout: Duration,
 }
 
 impl Command {
@@ -213,7 +219,7 @@ impl StaticConfig {
     /// `None` if neither is on.
     #[must_use]
     pub fn api_address(&self) -> Option<&str> {
-        if self.ping || self.api.is_some_and(|api| api.insecure) {
+        if self.ping || self.api.as_ref().is_some_and(|api| api.insecure) {
             self.entry_points
                 .get(API_ENTRY_POINT)
                 .map(|entry| entry.address.as_str())
@@ -233,17 +239,6 @@ impl LogLevel {
             Self::Info => "info",
             Self::Warn => "warn",
             Self::Error => "error",
-        }
-    }
-}
-
-impl Default for ServersTransport {
-    fn default() -> Self {
-        // Servers are on the same machine or one hop away, and another one is
-        // tried after a connect failure: waiting longer only costs the client.
-        Self {
-            dial_timeout: Duration::from_secs(1),
-            response_header_timeout: Duration::ZERO,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What providers declare, in Traefik's vocabulary: routers, services and
-//! middlewares by their unqualified names, with where each came from.
+//! What providers declare, in Traefik's vocabulary: routers, services, middlewares and
+//! servers transports by their unqualified names, with where each came from.
 //!
 //! Written by providers, read by [`crate::compile`]. Values here are decoded and
 //! merged but not yet resolved: a router may still name a middleware that does
@@ -8,20 +8,33 @@
 mod diagnostic;
 mod health_check;
 mod load_balancer;
+mod named_file;
+mod occurrence;
 mod router;
+mod servers_transport;
 mod service;
+mod setting;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use health_check::{HealthCheck, HealthCheckMode, PassiveHealthCheck};
 pub use load_balancer::{LoadBalancer, Scheme, Server};
+pub(crate) use named_file::Unusable;
+pub use named_file::{FileText, NamedFile};
+pub use occurrence::Occurrence;
 pub use router::Router;
+pub(crate) use servers_transport::limit_ms;
+pub use servers_transport::{ClientCertificate, ServersTransport, TlsVersion};
 pub use service::{
     Cookie, Failover, FailoverErrors, HighestRandomWeight, Mirror, Mirroring, SameSite, Service,
     Strategy, Weighted, WeightedService,
 };
+pub use setting::Setting;
+pub use tls::{ClientTls, Pem};
 
 pub use crate::middleware::Middleware;
 
@@ -34,6 +47,8 @@ pub struct DynamicConfig {
     pub services: BTreeMap<String, Declared<Service>>,
     /// Middlewares by unqualified name.
     pub middlewares: BTreeMap<String, Declared<Middleware>>,
+    /// Servers transports by unqualified name.
+    pub servers_transports: BTreeMap<String, Declared<ServersTransport>>,
     /// Objects that were declared but cannot be used, and why. What refers to
     /// one of them is told this reason instead of "does not exist".
     pub rejected: BTreeMap<ObjectId, Declared<String>>,
@@ -66,6 +81,8 @@ pub enum ObjectKind {
     Middleware,
     /// A service.
     Service,
+    /// A servers transport.
+    ServersTransport,
 }
 
 /// A provider's latest word: its configuration and what it had to complain about.
@@ -76,6 +93,19 @@ pub struct ProviderState {
     /// What was ignored, degraded or rejected while reading them. Object names
     /// in here are unqualified; [`crate::compile`] qualifies them.
     pub diagnostics: Vec<Diagnostic>,
+    /// The labels that say it, by container; empty where there are none.
+    pub settings: Vec<Arc<[Setting]>>,
+    /// What happened lately, oldest first.
+    pub occurrences: Vec<Occurrence>,
+}
+
+impl ProviderState {
+    /// Whether it declares what `other` does, whatever has happened.
+    pub fn declares_the_same_as(&self, other: &Self) -> bool {
+        self.config == other.config
+            && self.diagnostics == other.diagnostics
+            && self.settings == other.settings
+    }
 }
 
 impl ObjectId {
@@ -102,6 +132,14 @@ impl ObjectId {
             name: name.into(),
         }
     }
+
+    /// The servers transport of this name.
+    pub fn servers_transport(name: impl Into<String>) -> Self {
+        Self {
+            kind: ObjectKind::ServersTransport,
+            name: name.into(),
+        }
+    }
 }
 
 impl fmt::Display for ObjectId {
@@ -116,6 +154,7 @@ impl fmt::Display for ObjectKind {
             Self::Router => "router",
             Self::Middleware => "middleware",
             Self::Service => "service",
+            Self::ServersTransport => "servers transport",
         })
     }
 }

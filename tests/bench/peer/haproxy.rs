@@ -14,18 +14,16 @@ impl Ground {
         let (log, middlewares, metrics) = match self.scene {
             Scene::Observed => (
                 "log stdout format raw local0\n option httplog",
-                format!(
-                    "http-request deny unless {{ src 127.0.0.0/8 }}\n\
+                "http-request deny unless { src 127.0.0.0/8 }\n\
                      http-request set-header X-Edge bench\n\
-                     http-response set-header X-Served-By bench"
-                ),
+                     http-response set-header X-Served-By bench",
                 format!(
                     "frontend metrics\n bind {}:{port}\n\
                      http-request use-service prometheus-exporter\n",
                     self.subnet.host(7)
                 ),
             ),
-            _ => ("no log", String::new(), String::new()),
+            _ => ("no log", "", String::new()),
         };
         let config = format!(
             "global\n nbthread 1\n maxconn 8000\n\

@@ -21,20 +21,21 @@ async fn every_field_is_as_documented() {
         let address = world.engine().address(name, None).unwrap();
         format!("http://{address}:{}", world.backend_port())
     };
-    let service = json!({
+    let mut service = json!({
         "name": "shop@docker", "provider": "docker", "status": "enabled",
         "type": "loadbalancer", "usedBy": ["shop@docker"], "containers": ["shop-1"],
         "loadBalancer": {
             "servers": [{ "url": url("shop-1"), "container": "shop-1", "proxies": proxies }],
             "strategy": "wrr", "passHostHeader": true,
+            "responseForwarding": { "flushInterval": "-1ms" },
         },
         "serverStatus": { url("shop-1"): "UP" },
     });
     let router = json!({
         "name": "shop@docker", "provider": "docker", "status": "enabled",
         "entryPoints": ["http"], "using": ["http"], "middlewares": ["up@docker", "auth@docker"],
-        "service": "shop@docker", "rule": "Host(`shop.test`)", "priority": 17,
-        "priorityStr": "17", "containers": ["shop-1"],
+        "service": "shop@docker", "rule": "Host(`shop.test`)", "ruleSyntax": "v3",
+        "priority": 17, "priorityStr": "17", "containers": ["shop-1"],
     });
     let middleware = json!({
         "name": "auth@docker", "provider": "docker", "status": "enabled", "type": "headers",
@@ -65,6 +66,14 @@ async fn every_field_is_as_documented() {
         },
     });
     let raw: Value = read(&world, "/api/rawdata").await;
+    let shown = &raw["services"]["shop@docker"]["loadBalancer"]["servers"][0]["id"];
+    assert!(
+        shown
+            .as_str()
+            .unwrap()
+            .starts_with(&world.engine().id("shop-1"))
+    );
+    service["loadBalancer"]["servers"][0]["id"] = shown.clone();
     for (path, group, expected) in [
         ("/api/http/services/shop@docker", "services", &service),
         ("/api/http/services/shop%40docker", "services", &service),

@@ -19,6 +19,9 @@ pub(in crate::api) struct ServiceView<'a> {
     load_balancer: Option<LoadBalancerView<'a>>,
     #[serde(flatten)]
     parts: Option<PartsView<'a>>,
+    /// Qualified names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    middlewares: Vec<String>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub(in crate::api) kind: Option<&'static str>,
     #[serde(flatten)]
@@ -36,15 +39,28 @@ struct LoadBalancerView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sticky: Option<StickyView<'a>>,
     pass_host_header: bool,
+    response_forwarding: ResponseForwardingView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    servers_transport: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     health_check: Option<HealthCheckView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     passive_health_check: Option<PassiveHealthCheckView>,
 }
 
+/// Bytes of answers are passed on as soon as they come, which Traefik writes as a
+/// negative interval.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ServerView<'a> {
+struct ResponseForwardingView {
+    flush_interval: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::api) struct ServerView<'a> {
+    /// By which `/api/stats` names it.
+    id: &'a str,
     url: String,
     #[serde(skip_serializing_if = "is_default_weight")]
     weight: u32,
@@ -76,6 +92,7 @@ impl<'a> ServiceView<'a> {
             server_status: servers.iter().map(ServerView::status).collect(),
             load_balancer,
             parts: value.and_then(|service| PartsView::new(name, service)),
+            middlewares: object.middlewares(),
             kind: value.map(Service::type_name),
             state,
             used_by: used_by(object),
@@ -91,15 +108,20 @@ impl<'a> ServiceView<'a> {
 
     /// How many servers it has.
     pub(in crate::api) fn servers(&self) -> usize {
-        self.load_balancer
-            .as_ref()
-            .map_or(0, |balancer| balancer.servers.len())
+        self.all_servers().len()
+    }
+
+    /// Its own servers.
+    pub(in crate::api) fn all_servers(&self) -> &[ServerView<'a>] {
+        let load_balancer = self.load_balancer.as_ref();
+        load_balancer.map_or(&[], |balancer| &balancer.servers)
     }
 }
 
 impl<'a> LoadBalancerView<'a> {
     fn new(name: &str, load_balancer: &'a LoadBalancer, serving: &Serving<'a>) -> Self {
         let view = |server: &'a Server| ServerView {
+            id: &server.id,
             url: server.url(),
             weight: server.weight,
             preserve_path: !server.base_path.is_empty(),
@@ -121,6 +143,10 @@ impl<'a> LoadBalancerView<'a> {
                 .as_ref()
                 .map(|cookie| StickyView::new(name, cookie)),
             pass_host_header: load_balancer.pass_host_header,
+            response_forwarding: ResponseForwardingView {
+                flush_interval: "-1ms",
+            },
+            servers_transport: load_balancer.servers_transport.as_deref(),
             health_check: load_balancer
                 .health_check
                 .as_deref()
@@ -135,8 +161,13 @@ impl<'a> LoadBalancerView<'a> {
 
 impl ServerView<'_> {
     /// Some proxy has something against it, and none has not.
-    fn is_down(&self) -> bool {
+    pub(in crate::api) fn is_down(&self) -> bool {
         self.proxies.is_empty() && !self.unhealthy.is_empty()
+    }
+
+    /// Some proxies have something against it, and some have not.
+    pub(in crate::api) fn is_partly_down(&self) -> bool {
+        !self.proxies.is_empty() && !self.unhealthy.is_empty()
     }
 
     /// In Traefik's words.

@@ -114,6 +114,7 @@ impl Reader {
         ProviderState {
             config,
             diagnostics,
+            ..ProviderState::default()
         }
     }
 
@@ -139,6 +140,11 @@ impl Reader {
                 &config.middlewares,
                 &mut all.middlewares,
                 |name: &String| ObjectId::middleware(name),
+            );
+            taker.take(
+                &config.servers_transports,
+                &mut all.servers_transports,
+                |name: &String| ObjectId::servers_transport(name),
             );
             taker.take(&config.rejected, &mut all.rejected, |id: &ObjectId| {
                 id.clone()
