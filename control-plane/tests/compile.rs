@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices};
+use fairway_control::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
 use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Errors, Users};
 use fairway_control::model::{
     Declared, DynamicConfig, LoadBalancer, Middleware, ObjectId, ProviderState, Router, Scheme,
@@ -36,6 +36,7 @@ fn router(rule: &str, middlewares: &[&str], service: &str) -> Declared<Router> {
         middlewares: middlewares.iter().map(ToString::to_string).collect(),
         service: service.into(),
         priority: 0,
+        observability: Default::default(),
     })
 }
 
@@ -102,6 +103,7 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
             ping: false,
         },
         servers_transport: &ServersTransport::default(),
+        observability: &ObservabilityOptions::default(),
         providers: &states.collect(),
         nonce_key: &[7; 32],
         files: &BTreeMap::from([

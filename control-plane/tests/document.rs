@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices, StaticConfig};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, ObservabilityOptions, StaticConfig,
+};
 use fairway_control::model::ServersTransport;
 use fairway_control::provider::docker::{
     Container, Network, Port, PortType, Surroundings, assemble,
@@ -227,6 +229,7 @@ fn compiled(more: &[(String, String)]) -> Compiled {
             ping: false,
         },
         servers_transport: &ServersTransport::default(),
+        observability: &ObservabilityOptions::default(),
         providers: &BTreeMap::from([("docker".to_owned(), Arc::new(state))]),
         files: &BTreeMap::new(),
         nonce_key: &[0; 32],

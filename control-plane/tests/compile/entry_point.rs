@@ -70,6 +70,7 @@ fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
             closed_entry_points: &BTreeMap::new(),
             internal_services: InternalServices::default(),
             servers_transport: &ServersTransport::default(),
+            observability: &ObservabilityOptions::default(),
             providers: &BTreeMap::from([("docker".into(), Arc::new(state))]),
             nonce_key: &[7; 32],
             files: &BTreeMap::new(),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices};
+use fairway_control::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
 use fairway_control::middleware::{AddPrefix, Chain, Errors};
 use fairway_control::model::{
     Cookie, Declared, DynamicConfig, Failover, FailoverErrors, HighestRandomWeight, LoadBalancer,
@@ -86,6 +86,7 @@ fn router(service: &str) -> Router {
         middlewares: Vec::new(),
         service: service.into(),
         priority: 0,
+        observability: Default::default(),
     }
 }
 
@@ -114,6 +115,7 @@ fn compile_file(file: DynamicConfig) -> Compiled {
             ping: false,
         },
         servers_transport: &ServersTransport::default(),
+        observability: &ObservabilityOptions::default(),
         providers: &states.into(),
         files: &BTreeMap::new(),
         nonce_key: &[0; 32],

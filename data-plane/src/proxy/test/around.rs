@@ -448,6 +448,7 @@ fn a_status_is_tried_again_where_the_request_may_be_repeated() {
 #[test]
 fn a_server_that_comes_up_meanwhile_gets_the_request_with_its_body() {
     for disabled in [false, true] {
+        // Bound, and refusing connections until it listens.
         let (socket, address) = closed_socket();
         let retry = proto::Retry {
             initial_interval_ns: 200_000_000,
