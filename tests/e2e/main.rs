@@ -9,6 +9,7 @@
 
 mod check_docker;
 mod control_plane;
+mod dashboard;
 mod diagnostic;
 mod engine_fault;
 mod entry_point;
