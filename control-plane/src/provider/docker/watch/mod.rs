@@ -25,7 +25,7 @@ const WELL: Duration = Duration::from_secs(2);
 /// Watches an engine for ever and publishes what its containers declare; the
 /// channel holds `None` until the first complete list. Ends when it is dropped.
 pub async fn run(options: DockerOptions, out: watch::Sender<Option<Arc<ProviderState>>>) {
-    let target = options.endpoint.clone();
+    let target = options.access.clone();
     follow::<DockerEngine>(options, &target, out).await;
 }
 
