@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::compile::{self, Compiled, Finding, Input};
-use crate::config::{EntryPointOptions, InternalServices};
+use crate::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
 use crate::label_file::{self, LabelFiles};
 use crate::model::{ProviderState, ServersTransport, Severity};
 use crate::provider::DOCKER_PROVIDER;
@@ -35,6 +35,8 @@ pub struct Reconciler {
     /// How to speak to servers of services that name no servers transport; what is in
     /// its files is in it.
     pub servers_transport: ServersTransport,
+    /// What the proxies tell about requests.
+    pub observability: ObservabilityOptions,
     /// Which files labels may name.
     pub label_files: LabelFiles,
     /// What the keys are made from that nonces are signed with.
@@ -74,6 +76,7 @@ impl Reconciler {
             closed_entry_points: &self.closed_entry_points,
             internal_services: self.internal_services,
             servers_transport: &self.servers_transport,
+            observability: &self.observability,
             providers,
             files: &files,
             nonce_key: &self.nonce_key,
@@ -203,6 +206,7 @@ mod tests {
             closed_entry_points: BTreeMap::new(),
             internal_services: InternalServices::default(),
             servers_transport: ServersTransport::default(),
+            observability: ObservabilityOptions::default(),
             label_files: LabelFiles::default(),
             nonce_key: [0; 32],
             providers: BTreeMap::new(),

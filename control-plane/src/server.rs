@@ -22,7 +22,7 @@ use tonic::transport::server::{Router, TcpIncoming};
 use tracing::{error, info};
 
 use crate::api::Api;
-use crate::config::StaticConfig;
+use crate::config::{StaticConfig, UnreadableFile};
 use crate::discovery::{DiscoveryServer, Nodes};
 use crate::history::Historian;
 use crate::inspection::InspectionServer;
@@ -48,6 +48,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file of the configuration cannot be read.
+    #[error(transparent)]
+    File(#[from] UnreadableFile),
     /// A file of the default servers transport cannot be used.
     #[error("serversTransport: {0}")]
     ServersTransport(String),
@@ -152,6 +155,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         closed_entry_points: config.closed_entry_points.clone(),
         internal_services: config.internal_services(),
         servers_transport,
+        observability: config.observability.clone().with_files()?,
         label_files: config.label_files.clone(),
         // Nonces signed before a restart are stale after it: browsers ask anew.
         nonce_key: rand::random(),
@@ -183,6 +187,8 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         stats: stats.clone(),
         internal_services: config.internal_services(),
         providers: config.providers().collect(),
+        access_log: config.observability.access_log.is_some(),
+        tracing: config.observability.tracing.is_some(),
         started: SystemTime::now(),
         api: api_options.insecure,
         dashboard: api_options.dashboard,

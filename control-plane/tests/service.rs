@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices};
+use fairway_control::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
 use fairway_control::model::{
     Cookie, Declared, DynamicConfig, Failover, FailoverErrors, HighestRandomWeight, LoadBalancer,
     Mirror, Mirroring, ProviderState, Router, SameSite, Scheme, Server, ServersTransport, Service,
@@ -78,6 +78,7 @@ fn compiled(services: &[(&str, Service)]) -> Compiled {
         middlewares: Vec::new(),
         service: "top".into(),
         priority: 0,
+        observability: Default::default(),
     };
     file.routers.insert("r".into(), declared(router));
     let mut docker = DynamicConfig::default();
@@ -103,6 +104,7 @@ fn compiled(services: &[(&str, Service)]) -> Compiled {
             ping: false,
         },
         servers_transport: &ServersTransport::default(),
+        observability: &ObservabilityOptions::default(),
         providers: &states.into(),
         files: &BTreeMap::new(),
         nonce_key: &[0; 32],

@@ -79,6 +79,10 @@ pub struct Api {
     pub dashboard_name: String,
     /// Serve `/ping` there.
     pub ping: bool,
+    /// Requests are logged.
+    pub access_log: bool,
+    /// Requests are traced.
+    pub tracing: bool,
     /// When the process started.
     pub started: SystemTime,
     /// Turns true when the process was asked to end: `/ping` says so at once.

@@ -134,6 +134,7 @@ fn compile(
         closed_entry_points: &config.closed_entry_points,
         internal_services: config.internal_services(),
         servers_transport: &config.servers_transport,
+        observability: &config.observability,
         providers: &providers,
     })
 }

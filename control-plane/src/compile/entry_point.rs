@@ -11,7 +11,7 @@ use super::name::Guesses;
 use super::{Compiled, Input, Object, Router, encode, middleware};
 use crate::config::{API_ENTRY_POINT, EntryPointOptions, Redirection};
 use crate::middleware::RedirectScheme;
-use crate::model::{Diagnostic, Middleware};
+use crate::model::{Diagnostic, Middleware, Observability};
 
 /// Service of routers that answer by themselves.
 const NOOP: &str = "noop@internal";
@@ -60,6 +60,7 @@ fn redirect(entry_point: &str, redirection: &Redirection, out: &mut Compiled) {
         middlewares: vec![middleware.clone()],
         service: NOOP.to_owned(),
         priority: redirection.priority.unwrap_or(REDIRECT_PRIORITY),
+        observability: Observability::default(),
     };
     out.middlewares
         .insert(middleware, Object::declared(PROVIDER, &[], kind));

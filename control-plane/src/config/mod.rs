@@ -12,6 +12,7 @@ mod entrypoint;
 mod error;
 mod file;
 mod flag;
+mod observability;
 mod parse;
 mod source;
 mod variable;
@@ -26,6 +27,10 @@ pub use entrypoint::{
     Redirection, TransportOptions, UnderscoreHeaders,
 };
 pub use error::ConfigError;
+pub use observability::{
+    AccessLogFormat, AccessLogOptions, FieldMode, FieldSelection, ObservabilityOptions,
+    OtlpOptions, OtlpProtocol, TracingOptions, UnreadableFile,
+};
 pub use wait::{WaitOptions, WaitTarget};
 
 use crate::check::{CheckOptions, DiffOptions};
@@ -87,6 +92,8 @@ pub struct StaticConfig {
     /// How the proxies speak to servers of services that name no transport; files are
     /// not read yet.
     pub servers_transport: ServersTransport,
+    /// What the proxies tell about requests.
+    pub observability: ObservabilityOptions,
     /// Which files labels may name.
     pub label_files: LabelFiles,
     /// Flags that were accepted without effect, and other advice.
@@ -125,12 +132,16 @@ pub struct InternalServices {
 }
 
 /// Options of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {
     /// Least severity that is logged.
     pub level: LogLevel,
     /// Form of a line.
     pub format: LogFormat,
+    /// No colours, also on a terminal.
+    pub no_color: bool,
+    /// Where it is written; empty: standard error.
+    pub file_path: String,
 }
 
 /// Severity of a log line.

@@ -55,6 +55,16 @@ pub(super) fn metrics(process: &Process) -> String {
         "counter",
         sum(|c| c.copies_left_out.load(Relaxed)),
     );
+    line(
+        "fairway_access_log_dropped_lines_total",
+        "counter",
+        process.access_log.dropped_lines(),
+    );
+    line(
+        "fairway_trace_dropped_spans_total",
+        "counter",
+        process.spans.dropped_spans(),
+    );
     line("fairway_ready", "gauge", u64::from(process.is_ready()));
     line(
         "fairway_control_plane_connected",

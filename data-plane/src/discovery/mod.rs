@@ -28,6 +28,7 @@ use tracing::{error, warn};
 use self::backoff::Backoff;
 pub(crate) use self::mirror::Mirror;
 use self::replica::Replica;
+use crate::access_log::WriterControl;
 use crate::routing::RouteTable;
 
 /// Where the configuration comes from, and who asks for it.
@@ -39,6 +40,8 @@ pub(crate) struct DiscoveryConfig {
     pub(crate) node: Node,
     /// It is being stopped.
     pub(crate) draining: watch::Receiver<bool>,
+    /// Where the access log is written; `None`: nowhere.
+    pub(crate) access_log: Option<Arc<WriterControl>>,
 }
 
 /// The control planes as servers of `api@internal`.
@@ -104,8 +107,9 @@ pub(crate) async fn run(
         mut endpoints,
         node,
         draining,
+        access_log,
     } = config;
-    let mut replica = Replica::new(table, listeners, status, draining);
+    let mut replica = Replica::new(table, listeners, status, draining, access_log);
     let mut backoff = Backoff::default();
     loop {
         endpoints.shuffle(&mut rand::rng());

@@ -19,21 +19,22 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 
-use super::Holds;
-use super::access_log::Record;
 use super::client_socket::ClientSocket;
 use super::coding::EncodedBody;
 use super::connect::Leftover;
 use super::copies::Copies;
+use super::error::Reason;
 use super::headers;
 use super::http2::StreamUpload;
 use super::patience::{Patience, Phase};
 use super::replay::{Lent, Resumed};
 use super::server_body::ServerBody;
 use super::server_connection::UpstreamError;
+use super::{Holds, Record};
 use crate::http1::{Framing, FramingError};
 
 /// How long a client that expects `100 Continue` waits for the server's.
@@ -114,6 +115,12 @@ pub(crate) struct Exchange {
     record: Option<Box<Record>>,
     broken: bool,
     holds: Option<Holds>,
+}
+
+/// What ends when a tunnel does.
+pub(super) struct Underway {
+    _holds: Option<Holds>,
+    record: Option<Box<Record>>,
 }
 
 impl RequestBody {
@@ -217,11 +224,16 @@ impl ResponseBody {
 
     /// The server's socket, after a switch of protocols; and what counts as long as it
     /// is open.
-    pub(super) fn take_switched(&mut self) -> Option<(Box<Leftover>, Option<Holds>)> {
-        match &mut self.kind {
-            ResponseKind::Switched(server) => Some((server.take()?, self.exchange.holds.take())),
-            _ => None,
-        }
+    pub(super) fn take_switched(&mut self) -> Option<(Box<Leftover>, Underway)> {
+        let ResponseKind::Switched(server) = &mut self.kind else {
+            return None;
+        };
+        let server = server.take()?;
+        let underway = Underway {
+            _holds: self.exchange.holds.take(),
+            record: self.exchange.record.take(),
+        };
+        Some((server, underway))
     }
 
     /// What counts while the request is under way counts no longer.
@@ -336,6 +348,7 @@ impl Body for ResponseBody {
             }
             ResponseKind::Encoded(body) => {
                 let frame = ready!(body.poll_frame(cx));
+                this.exchange.came(body.take_read());
                 match &frame {
                     Some(Ok(frame)) => {
                         if let Some(data) = frame.data_ref() {
@@ -354,6 +367,7 @@ impl Body for ResponseBody {
                     Some(Ok(frame)) => {
                         if let Some(data) = frame.data_ref() {
                             this.exchange.sent(data);
+                            this.exchange.came(data.len());
                         }
                     }
                     Some(Err(_)) => this.exchange.broke_off("upstream_reset"),
@@ -399,6 +413,23 @@ impl Drop for ResponseBody {
     }
 }
 
+impl Underway {
+    /// So many bytes went from the server to the client.
+    pub(super) fn sent(&mut self, bytes: u64) {
+        if let Some(record) = &mut self.record {
+            record.bytes = bytes;
+        }
+    }
+
+    /// There is no tunnel, and the client gets this.
+    pub(super) fn refused(mut self, status: StatusCode) {
+        if let Some(record) = &mut self.record {
+            record.status = status;
+            record.reason = Reason::UpstreamInvalid.as_str();
+        }
+    }
+}
+
 impl Exchange {
     pub(crate) fn new(patience: &Rc<Patience>, record: Option<Box<Record>>) -> Self {
         Self {
@@ -422,6 +453,14 @@ impl Exchange {
         }
     }
 
+    /// So much of the server's body was read.
+    fn came(&mut self, bytes: usize) {
+        if let Some(record) = &mut self.record {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            record.origin_bytes = record.origin_bytes.saturating_add(bytes);
+        }
+    }
+
     /// The response will not reach its end; the first reason counts.
     fn broke_off(&mut self, reason: &'static str) {
         if std::mem::replace(&mut self.broken, true) {
@@ -441,8 +480,5 @@ impl Drop for Exchange {
         }
         // Whoever reads of its end finds that it no longer counts.
         self.holds = None;
-        if let Some(record) = self.record.take() {
-            record.write(self.broken);
-        }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -30,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) worker: Rc<Worker>,
     pub(crate) entry_point: Rc<str>,
     pub(crate) peer: IpAddr,
+    /// Of the peer, or of the client that a PROXY header names.
+    pub(crate) port: u16,
     pub(crate) hop: Hop,
     pub(crate) patience: Rc<Patience>,
     /// The socket, if it speaks HTTP/1.
@@ -40,10 +42,11 @@ impl Client {
     pub(crate) fn new(
         worker: Rc<Worker>,
         entry_point: Rc<str>,
-        peer: IpAddr,
+        peer: SocketAddr,
         patience: Rc<Patience>,
         socket: Option<Rc<ClientSocket>>,
     ) -> Self {
+        let (peer, port) = (peer.ip(), peer.port());
         let hop = Hop {
             peer: HeaderValue::from_str(&peer.to_string())
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
@@ -54,6 +57,7 @@ impl Client {
             worker,
             entry_point,
             peer,
+            port,
             hop,
             patience,
             socket,
@@ -66,6 +70,7 @@ impl Client {
             worker: Rc::clone(&self.worker),
             entry_point: Rc::clone(&self.entry_point),
             peer: self.peer,
+            port: self.port,
             hop: self.hop.clone(),
             patience,
             socket: None,
@@ -126,9 +131,10 @@ async fn drive(client: &Rc<Client>, socket: &Rc<ClientSocket>) -> Result<(), End
         let mut response = answer(client, socket, head).await;
         let switched = response.body_mut().take_switched();
         let keep_alive = respond(client, socket, response, &asked).await?;
-        if let Some((server, _holds)) = switched {
+        if let Some((server, mut underway)) = switched {
             let tunnel = upgrade::tunnel(&**socket, *server);
-            return tunnel.await.map_err(Ended::Tunnel);
+            underway.sent(tunnel.await.map_err(Ended::Tunnel)?);
+            return Ok(());
         }
         if !keep_alive {
             socket.close().await;

@@ -4,7 +4,6 @@
 //! module. It reads the configuration once, waits for no lock, and cannot fail:
 //! whatever goes wrong, a panic included, is an answer to this one request.
 
-mod access_log;
 mod around;
 mod arrival;
 mod authorize;
@@ -32,6 +31,7 @@ mod outbox;
 mod patience;
 mod pool;
 mod proxy_protocol;
+mod record;
 mod replay;
 mod server_body;
 mod server_connection;
@@ -43,7 +43,6 @@ mod upgrade;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -57,8 +56,8 @@ pub(crate) use self::explain::{Own, explain};
 pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
 pub(crate) use self::pool::Pool;
 pub(crate) use self::proxy_protocol::parse as proxy_header;
+pub(crate) use self::record::Record;
 
-use self::access_log::Record;
 use self::arrival::{Passage, Pause};
 use self::body::{Exchange, RequestBody, ResponseBody};
 use self::coding::EncodedBody;
@@ -69,7 +68,7 @@ use self::forward::Reply;
 use self::head::Head;
 use self::server_body::ServerBody;
 use crate::balance::Turn;
-use crate::middleware::{Around, Hold, Recall};
+use crate::middleware::{Around, Hold, Middleware, Recall};
 use crate::routing::{Intake, Route};
 
 /// What rules see of a request that passes the gate.
@@ -104,10 +103,7 @@ async fn handle(
     fragment: bool,
 ) -> Response<ResponseBody> {
     client.patience.enter(Phase::Serving);
-    let mut record = client
-        .worker
-        .access_log
-        .then(|| Box::new(record_of(&client, &request)));
+    let mut record = Record::begin(&client, &request);
     let answering = AssertUnwindSafe(answer(&client, request, fragment, record.as_deref_mut()));
     let mut answer = match answering.catch_unwind().await {
         Ok(Ok(answer)) => answer,
@@ -127,8 +123,8 @@ async fn handle(
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(record) = &mut record {
-        record.status = answer.parts.status;
-        record.reason = answer.reason;
+        let parts = &answer.parts;
+        record.concluded(parts.status, &parts.headers, answer.reason);
     }
     let mut exchange = Exchange::new(&client.patience, record);
     let holds = answer.parts.extensions.remove::<Holds>();
@@ -147,7 +143,11 @@ fn refuse(client: &Client, error: &ProxyError) -> Response<ResponseBody> {
     let answer = Answer::from_error(client, None, error);
     client.worker.counters.answered(answer.parts.status);
     let (parts, body) = (answer.parts, error.answer().1);
-    let exchange = Exchange::new(&client.patience, None);
+    let mut record = Record::of_client(client);
+    if let Some(record) = &mut record {
+        record.concluded(parts.status, &parts.headers, answer.reason);
+    }
+    let exchange = Exchange::new(&client.patience, record);
     Response::from_parts(parts, ResponseBody::own(body, exchange))
 }
 
@@ -174,6 +174,9 @@ async fn answer(
         Ok::<_, ProxyError>(arrival.map(|mut arrival| {
             arrival.enter(entry_point, &client.hop);
             let route = table.find(&client.entry_point, &arrival.head).cloned();
+            if let Some(record) = record.as_deref_mut() {
+                record.arrived(table, entry_point, &mut arrival.head, route.as_ref());
+            }
             (arrival, route)
         }))
     });
@@ -181,16 +184,15 @@ async fn answer(
         return Ok(Answer::own(StatusCode::OK));
     };
     let route = route.ok_or(ProxyError::NoRoute)?;
-    if let Some(record) = record.as_deref_mut() {
-        record.router.clone_from(&route.name);
-        record.service.clone_from(&route.service.name);
-    }
     arrival::guard_loop(&route, &mut arrival.head)?;
     let onward = Onward {
         body,
         upgrade: arrival.upgrade,
         expects_continue: arrival.expects_continue,
     };
+    if let Some(record) = record.as_deref_mut() {
+        record.enters_router(&route);
+    }
     Ok(through(client, &route, 0, arrival.head, onward, record).await)
 }
 
@@ -220,6 +222,7 @@ async fn through(
     mut onward: Onward,
     mut record: Option<&mut Record>,
 ) -> Answer {
+    let depth = record.as_deref().map_or(0, Record::depth);
     let mut passage = Passage {
         passed: from,
         ..Passage::default()
@@ -234,6 +237,9 @@ async fn through(
         record_in,
     )
     .await;
+    if let (Some(record), Some(user)) = (record.as_deref_mut(), head.user.take()) {
+        record.user = user;
+    }
     let inward = match (inward, passage.answer.is_some()) {
         (Inward::Denied(answer), _) => Inward::Denied(answer),
         (inward, false) if grpc_web::is_text(&passage.recalls) => {
@@ -254,10 +260,15 @@ async fn through(
         (Inward::Around(outer), None) => {
             let from = passage.passed + 1;
             // Boxed so that routes without them do not carry their state.
+            let record = record.as_deref_mut();
             let inside = around::around(client, route, outer, from, head, onward, record);
             Box::pin(inside).await
         }
         (Inward::Through, None) => {
+            if let Some(record) = record.as_deref_mut() {
+                record.enters_service(&route.service.name);
+            }
+            let record = record.as_deref_mut();
             match service::serve(client, route, head, onward, record).await {
                 Ok(answer) => answer,
                 Err(error) => Answer::from_error(client, Some(route), &error),
@@ -265,6 +276,9 @@ async fn through(
         }
     };
     outward(client, route, from, passage, &mut answer).await;
+    if let Some(record) = record {
+        record.leaves(depth);
+    }
     answer
 }
 
@@ -277,7 +291,20 @@ async fn inward(
     onward: &mut Onward,
     mut record: Option<&mut Record>,
 ) -> Inward {
-    while let Some(pause) = arrival::inward(route, passage, head, |_, _, _| ()).await {
+    loop {
+        let passed = |middleware: &Middleware, _: &Head, _: Option<&_>| {
+            if let Some(record) = record.as_deref_mut() {
+                record.enters_middleware(middleware);
+            }
+        };
+        let Some(pause) = arrival::inward(route, passage, head, passed).await else {
+            break;
+        };
+        if let (Some(record), Some(middleware)) =
+            (record.as_deref_mut(), route.middlewares.get(passage.passed))
+        {
+            record.enters_middleware(middleware);
+        }
         match pause {
             // Boxed so that routes without them do not carry their state.
             Pause::Enter(limit) => match Box::pin(limit.enter()).await {
@@ -291,7 +318,8 @@ async fn inward(
                 }
             },
             Pause::Ask(auth) => {
-                let asked = authorize::ask(client, route, &auth, head, onward);
+                let record_in = record.as_deref_mut();
+                let asked = authorize::ask(client, route, &auth, head, onward, record_in);
                 match Box::pin(asked).await {
                     Ok(permission) => {
                         passage.go_on(Recall::Cookies(permission.cookies));
@@ -367,7 +395,7 @@ async fn to_server(
     mut turn: Turn<'_>,
     mut head: Box<Head>,
     onward: Onward,
-    record: Option<&mut Record>,
+    mut record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
     let Onward {
         body,
@@ -379,16 +407,23 @@ async fn to_server(
         return Ok(Answer::from_middleware(client, route, answer));
     }
     let (worker, socket) = (&client.worker, client.socket.as_deref());
-    let reply = forward::forward(worker, &mut turn, head, body, expects_continue, socket);
+    if let Some(record) = record.as_deref_mut() {
+        record.asks(&mut head);
+    }
+    let reply = forward::forward(worker, &mut turn, head, body, expects_continue, socket).await;
+    if let Some(record) = record.as_deref_mut() {
+        record.retries = record.retries.saturating_add(turn.repeats);
+        if let Err(error) = &reply {
+            record.unanswered(error);
+        }
+    }
     let Reply {
         mut parts,
         mut body,
         server,
-    } = reply.await?;
+    } = reply?;
     if let Some(record) = record {
-        record.server = server.authority.to_str().unwrap_or_default().to_owned();
-        record.container.clone_from(&server.container);
-        record.service.clone_from(&turn.balancer.name);
+        record.answered(turn.balancer, &server, parts.status, &parts.headers);
     }
     let cookie = turn.cookie(&server);
     parts
@@ -434,33 +469,6 @@ fn switch(
         payload: Payload::Switched(Box::new(server)),
         reason: "",
     })
-}
-
-fn record_of(client: &Client, request: &Request<RequestBody>) -> Record {
-    let host = request.headers().get(http::header::HOST);
-    Record {
-        started: Instant::now(),
-        client: client.peer,
-        entry_point: client.entry_point.to_string(),
-        method: request.method().clone(),
-        host: host
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or_default()
-            .to_owned(),
-        path: request
-            .uri()
-            .path_and_query()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        router: String::new(),
-        service: String::new(),
-        user: String::new(),
-        server: String::new(),
-        container: String::new(),
-        status: StatusCode::OK,
-        reason: "",
-        bytes: 0,
-    }
 }
 
 impl Payload {

@@ -7,6 +7,7 @@ use fairway_proto::discovery::v1 as wire;
 
 use super::intake::Intake;
 use super::network::{Network, NetworkError};
+use super::switches::Switches;
 use super::terms::Terms;
 
 /// An address every proxy listens on.
@@ -20,6 +21,7 @@ pub(crate) struct EntryPoint {
     middlewares: Box<[String]>,
     proxy_protocol: Option<Trust>,
     http2: Http2Limits,
+    switches: Switches,
 }
 
 /// How much of HTTP/2 a client may use, where the entry point says so.
@@ -74,6 +76,7 @@ impl EntryPoint {
                 }),
             intake: Intake::build(spec).map_err(EntryPointError::HeaderName)?,
             terms: Terms::build(spec),
+            switches: Switches::build(spec.observability.as_ref()),
             middlewares: spec.middlewares.clone().into(),
         })
     }
@@ -96,6 +99,11 @@ impl EntryPoint {
     /// How long clients may take.
     pub(crate) fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// What is told about requests whose router does not say.
+    pub(crate) fn switches(&self) -> Switches {
+        self.switches
     }
 
     /// Names of the middlewares that come before those of every router.

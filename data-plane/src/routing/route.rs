@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderValue;
 
 use super::matcher::Matcher;
+use super::switches::Switches;
 use crate::balance::Service;
 use crate::middleware::Middleware;
 
@@ -23,6 +24,8 @@ pub(crate) struct Route {
     /// Value of `X-Traefik-Router` that is refused when it comes in and set when
     /// the request goes out.
     pub(crate) loop_guard: Option<HeaderValue>,
+    /// What is told about its requests.
+    pub(crate) switches: Switches,
     /// The rule. Shared with the table before when only other parts changed.
     pub(super) matcher: Arc<Matcher>,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fairway_control::compile::{self, Compiled, Input};
-use fairway_control::config::{EntryPointOptions, InternalServices};
+use fairway_control::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
 use fairway_control::model::ServersTransport;
 use fairway_control::provider::docker::{
     Container, DockerOptions, Network, Port, PortType, State, Surroundings, assemble,
@@ -128,6 +128,7 @@ fn of_state(state: Arc<fairway_control::model::ProviderState>) -> Compiled {
         closed_entry_points: &BTreeMap::new(),
         internal_services: InternalServices::default(),
         servers_transport: &ServersTransport::default(),
+        observability: &ObservabilityOptions::default(),
         providers: &BTreeMap::from([("docker".to_owned(), state)]),
         files: &BTreeMap::new(),
         nonce_key: &[7; 32],

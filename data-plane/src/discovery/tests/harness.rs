@@ -201,6 +201,7 @@ impl Proxy {
                 id: "n1".to_owned(),
                 ..Node::default()
             },
+            access_log: None,
             draining: watch::channel(false).1,
         };
         let listeners: Arc<dyn Listeners> = Arc::clone(&doorman) as _;

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use super::super::error::BuildError;
 use super::super::matcher::{Matcher, MatcherError};
 use super::super::route::Route;
+use super::super::switches::Switches;
 use super::{Part, Parts, PartsOf, rejection};
 use crate::balance::Service;
 use crate::discovery::Mirror;
@@ -63,6 +64,7 @@ impl Routers<'_> {
             middlewares,
             service: self.current(&parts.services, ResourceKind::Service, &router.service)?,
             loop_guard,
+            switches: Switches::build(router.observability.as_ref()),
             matcher,
         })
     }
@@ -94,9 +96,11 @@ impl Routers<'_> {
             ResourceKind::EntryPoint => "entry point",
             ResourceKind::Middleware => "middleware",
             ResourceKind::Service => "service",
-            ResourceKind::Router | ResourceKind::ServersTransport | ResourceKind::Unspecified => {
-                "resource"
-            }
+            ResourceKind::Router
+            | ResourceKind::ServersTransport
+            | ResourceKind::AccessLog
+            | ResourceKind::Tracing
+            | ResourceKind::Unspecified => "resource",
         };
         Err(match self.mirror.contains(kind, &name) {
             true => BuildError::Rejected { kind: word, name },
@@ -142,6 +146,7 @@ fn last_good(known: &Part<Route>, parts: &Parts) -> Part<Route> {
         middlewares: middlewares.collect(),
         service: Arc::clone(service),
         loop_guard: route.loop_guard.clone(),
+        switches: route.switches,
         matcher: Arc::clone(&route.matcher),
     };
     Part {
@@ -196,4 +201,5 @@ pub(super) fn is_same(a: &Route, b: &Route) -> bool {
         && a.rule == b.rule
         && a.priority == b.priority
         && a.loop_guard == b.loop_guard
+        && a.switches == b.switches
 }
