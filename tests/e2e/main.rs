@@ -11,6 +11,7 @@ mod access_log;
 mod balancing;
 mod check_docker;
 mod control_plane;
+mod dashboard;
 mod diagnostic;
 mod engine_fault;
 mod engine_tls;
