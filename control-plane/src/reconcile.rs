@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::compile::{self, Compiled, Finding, Input};
-use crate::config::{EntryPointOptions, InternalServices, ServersTransport};
+use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ServersTransport};
 use crate::label_file::{self, LabelFiles};
 use crate::model::{ProviderState, Severity};
 use crate::snapshot::Snapshot;
@@ -34,6 +34,8 @@ pub struct Reconciler {
     pub closed_entry_points: BTreeMap<String, String>,
     /// Which of Fairway's own services routers may use.
     pub internal_services: InternalServices,
+    /// How requests are counted.
+    pub metrics: MetricsOptions,
     /// How to speak to servers.
     pub servers_transport: ServersTransport,
     /// Which files labels may name.
@@ -74,6 +76,7 @@ impl Reconciler {
             entry_points: &self.entry_points,
             closed_entry_points: &self.closed_entry_points,
             internal_services: self.internal_services,
+            metrics: &self.metrics,
             servers_transport: &self.servers_transport,
             providers,
             files: &files,
@@ -203,6 +206,7 @@ mod tests {
             entry_points: BTreeMap::from([("http".to_owned(), entry)]),
             closed_entry_points: BTreeMap::new(),
             internal_services: InternalServices::default(),
+            metrics: MetricsOptions::default(),
             servers_transport: ServersTransport::default(),
             label_files: LabelFiles::default(),
             nonce_key: [0; 32],

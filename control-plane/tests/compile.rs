@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Finding, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices, ServersTransport};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, MetricsOptions, ServersTransport,
+};
 use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Errors, Users};
 use fairway_control::model::{
     Declared, DynamicConfig, Failover, LoadBalancer, Middleware, ObjectId, ProviderState, Router,
@@ -95,7 +97,9 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
         internal_services: InternalServices {
             api: true,
             ping: false,
+            prometheus: true,
         },
+        metrics: &MetricsOptions::default(),
         servers_transport: &ServersTransport::default(),
         providers: &states.collect(),
         nonce_key: &[7; 32],
@@ -432,6 +436,7 @@ fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
             entry_points: &entry_points.collect(),
             closed_entry_points: &BTreeMap::new(),
             internal_services: InternalServices::default(),
+            metrics: &MetricsOptions::default(),
             servers_transport: &ServersTransport::default(),
             providers: &BTreeMap::from([("docker".into(), Arc::new(state))]),
             nonce_key: &[7; 32],

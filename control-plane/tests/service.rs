@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices, ServersTransport};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, MetricsOptions, ServersTransport,
+};
 use fairway_control::model::{
     Cookie, Declared, DynamicConfig, Failover, FailoverErrors, HighestRandomWeight, LoadBalancer,
     Mirror, Mirroring, ProviderState, Router, SameSite, Scheme, Server, Service, Strategy,
@@ -101,7 +103,9 @@ fn compiled(services: &[(&str, Service)]) -> Compiled {
         internal_services: InternalServices {
             api: true,
             ping: false,
+            prometheus: true,
         },
+        metrics: &MetricsOptions::default(),
         servers_transport: &ServersTransport::default(),
         providers: &states.into(),
         files: &BTreeMap::new(),

@@ -20,6 +20,7 @@ mod probe;
 mod proxy;
 mod routing;
 mod shutdown;
+mod stats;
 mod telemetry;
 mod worker;
 
@@ -41,6 +42,7 @@ pub use self::telemetry::{LogError, LogFormat, start as start_log};
 use self::discovery::{DiscoveryConfig, DiscoveryStatus, Listeners};
 use self::listener::WorkerListeners;
 use self::routing::RouteTable;
+use self::stats::Collector;
 use self::worker::{Blueprint, Command, WorkerHandle};
 
 /// Reads the PROXY header that `bytes` begin with: its length, and the client it names.
@@ -82,6 +84,7 @@ pub(crate) struct Process {
     pub(crate) workers: Vec<WorkerHandle>,
     pub(crate) status: watch::Receiver<DiscoveryStatus>,
     pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) collector: Arc<Collector>,
 }
 
 /// A running proxy. Dropping it ends it at once; [`Running::stop`] drains first.
@@ -108,6 +111,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
             build: env!("CARGO_PKG_VERSION").to_owned(),
         },
         draining: running.draining.subscribe(),
+        collector: Arc::clone(&running.process.collector),
     };
     tracing::info!(
         node = config.node_id,
@@ -159,10 +163,11 @@ fn assemble(
         .map(|index| worker::spawn(index, blueprint.clone()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(StartError::Threads)?;
-    let commands = workers
+    let commands: Vec<_> = workers
         .iter()
         .map(|worker| worker.commands.clone())
         .collect();
+    let collector = Collector::new(commands.clone(), Arc::clone(&table));
     let (draining, watched) = watch::channel(false);
     let process = Arc::new(Process {
         table: Arc::clone(&table),
@@ -170,6 +175,7 @@ fn assemble(
         workers,
         status: status.clone(),
         draining: watched,
+        collector: Arc::new(collector),
     });
     runtime.spawn(probe::run(table, status));
     if let Some(address) = &config.admin_address {

@@ -1,4 +1,4 @@
-//! The HTTP API on entry point `traefik`: Traefik's read-only JSON and `/ping`.
+//! The HTTP API on entry point `traefik`: Traefik's read-only JSON, `/ping` and `/metrics`.
 //!
 //! Reads what [`crate::reconcile`] published and what [`crate::discovery`] knows
 //! of the proxies; changes nothing. Field names, filters, pages and errors are
@@ -25,7 +25,7 @@ use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
@@ -34,7 +34,7 @@ use tokio::sync::watch;
 use crate::compile::Compiled;
 use crate::config::{EntryPointOptions, InternalServices};
 use crate::discovery::{Nodes, SnapshotReceiver};
-use crate::stats::Stats;
+use crate::stats::{Page, Stats};
 use catalog::Catalog;
 use internal::Internal;
 
@@ -59,6 +59,8 @@ pub struct Api {
     pub api: bool,
     /// Serve `/ping` there.
     pub ping: bool,
+    /// Serve `/metrics` there.
+    pub metrics: Option<Page>,
     /// When the process started.
     pub started: SystemTime,
     /// Turns true when the process was asked to end: `/ping` says so at once.
@@ -76,7 +78,12 @@ impl Api {
     /// What the API's entry point serves: the routes that are switched on.
     pub fn router(self) -> Router {
         let (api, ping) = (self.api, self.ping);
-        self.routes(api, ping)
+        let metrics = self.metrics.clone();
+        let router = self.routes(api, ping);
+        match metrics {
+            Some(page) => router.route("/metrics", get(async move || self::metrics(&page))),
+            None => router,
+        }
     }
 
     /// What proxies get for `api@internal`.
@@ -99,7 +106,12 @@ impl Api {
                 .merge(object::routes())
                 .merge(stats::routes());
         }
-        let internal = Internal::new(self.internal_services, self.api, self.ping);
+        let open = internal::Open {
+            api: self.api,
+            ping: self.ping,
+            metrics: self.metrics.is_some(),
+        };
+        let internal = Internal::new(self.internal_services, open);
         let shared = Shared {
             api: Arc::new(self),
             internal: Arc::new(internal),
@@ -131,6 +143,12 @@ async fn ping(State(shared): State<Shared>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").into_response();
     }
     "OK".into_response()
+}
+
+/// The page that Prometheus asks for.
+pub(crate) fn metrics(page: &Page) -> Response {
+    let kind = [(header::CONTENT_TYPE, fairway_metrics::CONTENT_TYPE)];
+    (kind, page.write()).into_response()
 }
 
 async fn version(State(shared): State<Shared>) -> Response {

@@ -18,10 +18,14 @@ struct Counts {
 
 pub(super) async fn answer(State(shared): State<Shared>) -> Response {
     let providers = &shared.api.providers;
-    shared.with_catalog(|catalog| respond::json(&overview(catalog, providers)))
+    let metrics = match shared.api.internal_services.prometheus {
+        true => "Prometheus",
+        false => "",
+    };
+    shared.with_catalog(|catalog| respond::json(&overview(catalog, providers, metrics)))
 }
 
-fn overview(catalog: &Catalog<'_>, providers: &[&str]) -> Value {
+fn overview(catalog: &Catalog<'_>, providers: &[&str], metrics: &str) -> Value {
     let none = Counts::default;
     json!({
         "http": {
@@ -32,7 +36,7 @@ fn overview(catalog: &Catalog<'_>, providers: &[&str]) -> Value {
         "tcp": { "routers": none(), "services": none(), "middlewares": none() },
         "udp": { "routers": none(), "services": none() },
         "certificates": none(),
-        "features": { "tracing": "", "metrics": "", "accessLog": false },
+        "features": { "tracing": "", "metrics": metrics, "accessLog": false },
         "providers": providers,
     })
 }

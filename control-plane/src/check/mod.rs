@@ -111,6 +111,7 @@ fn compile(config: &StaticConfig, state: ProviderState) -> Compiled {
         entry_points: &config.entry_points,
         closed_entry_points: &config.closed_entry_points,
         internal_services: config.internal_services(),
+        metrics: &config.metrics,
         servers_transport: &config.servers_transport,
         providers: &BTreeMap::from([(PROVIDER.to_owned(), Arc::new(state))]),
     })

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use fairway_proto::discovery::v1::Resource;
 
-use crate::config::{EntryPointOptions, InternalServices, ServersTransport};
+use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ServersTransport};
 use crate::model::{Diagnostic, Middleware, ObjectId, ProviderState, Service, Severity};
 
 pub(crate) use sticky::name as cookie_name;
@@ -41,6 +41,8 @@ pub struct Input<'a> {
     pub closed_entry_points: &'a BTreeMap<String, String>,
     /// Which of Fairway's own services are on.
     pub internal_services: InternalServices,
+    /// How requests are counted.
+    pub metrics: &'a MetricsOptions,
     /// How to speak to servers.
     pub servers_transport: &'a ServersTransport,
     /// The latest word of every provider, by provider name.
@@ -113,6 +115,7 @@ pub fn compile(input: Input<'_>) -> Compiled {
         out.take_over(provider, state);
     }
     entry_point::redirections(input, &mut out);
+    entry_point::metrics(input, &mut out);
     middleware::compile(input, &mut out);
     let entry_points = entry_point::compile(input, &mut out);
     composition::check(input.internal_services, &mut out);

@@ -17,6 +17,7 @@ use super::mirroring::Mirroring;
 use super::server::{Server, ServerError};
 use super::turn::{Asking, Turn};
 use super::weighted::{Chosen, Regard, Weighted, Why};
+use crate::stats::Subject;
 
 /// A server that a request may get, and its place in the rotation.
 pub(crate) type Candidate<'s> = (&'s Arc<Server>, Standing);
@@ -128,6 +129,16 @@ impl Service {
             kind,
             parts: all,
         })
+    }
+
+    /// Whom requests to its servers are counted for, if it has servers of its own.
+    pub(crate) fn subject(&self) -> Option<&Arc<Subject>> {
+        self.load_balancer().map(|it| &it.subject)
+    }
+
+    /// Is it one of Fairway's own?
+    pub(crate) fn is_internal(&self) -> bool {
+        self.load_balancer().is_some_and(|it| it.internal.is_some())
     }
 
     /// Would a request find a server that may be used?

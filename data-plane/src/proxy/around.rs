@@ -23,7 +23,6 @@ use super::head::Head;
 use super::replay::{Home, Lent, Resumed};
 use super::server_body::ServerBody;
 use super::{Answer, Onward, Payload, service, through};
-use crate::counter::Counters;
 use crate::middleware::{Around, Buffering, CircuitBreaker, Errors, Retry};
 use crate::routing::Route;
 
@@ -141,7 +140,7 @@ impl Inside<'_> {
                 && buffering.retries(attempts, &head.method, status)
             {
                 attempts += 1;
-                Counters::count(&self.client.worker.counters.retries);
+                self.client.worker.retried(self.route.service.subject());
                 continue;
             }
             return self.collected(buffering, answer).await;
@@ -219,7 +218,7 @@ impl Inside<'_> {
                 tokio::time::sleep(pause).await;
             }
             tries += 1;
-            Counters::count(&self.client.worker.counters.retries);
+            self.client.worker.retried(self.route.service.subject());
         }
     }
 

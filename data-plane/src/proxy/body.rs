@@ -35,6 +35,7 @@ use super::replay::{Lent, Resumed};
 use super::server_body::ServerBody;
 use super::server_connection::UpstreamError;
 use crate::http1::{Framing, FramingError};
+use crate::stats::Tally;
 
 /// How long a client that expects `100 Continue` waits for the server's.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -114,6 +115,7 @@ pub(crate) struct Exchange {
     record: Option<Box<Record>>,
     broken: bool,
     holds: Option<Holds>,
+    tally: Option<Tally>,
 }
 
 impl RequestBody {
@@ -134,6 +136,14 @@ impl RequestBody {
 
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
+    }
+
+    /// Bytes of it that were read before it is sent.
+    pub(crate) fn at_hand(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            _ => 0,
+        }
     }
 
     /// Lets `copies` have what passes, from the beginning.
@@ -215,13 +225,14 @@ impl ResponseBody {
         Self { kind, exchange }
     }
 
-    /// The server's socket, after a switch of protocols; and what counts as long as it
-    /// is open.
-    pub(super) fn take_switched(&mut self) -> Option<(Box<Leftover>, Option<Holds>)> {
-        match &mut self.kind {
-            ResponseKind::Switched(server) => Some((server.take()?, self.exchange.holds.take())),
-            _ => None,
-        }
+    /// The server's socket, after a switch of protocols; and what ends with it.
+    pub(super) fn take_switched(&mut self) -> Option<(Box<Leftover>, Exchange)> {
+        let ResponseKind::Switched(server) = &mut self.kind else {
+            return None;
+        };
+        let server = server.take()?;
+        let rest = Exchange::new(&self.exchange.patience, None);
+        Some((server, std::mem::replace(&mut self.exchange, rest)))
     }
 
     /// What counts while the request is under way counts no longer.
@@ -337,11 +348,7 @@ impl Body for ResponseBody {
             ResponseKind::Encoded(body) => {
                 let frame = ready!(body.poll_frame(cx));
                 match &frame {
-                    Some(Ok(frame)) => {
-                        if let Some(data) = frame.data_ref() {
-                            this.exchange.sent(data);
-                        }
-                    }
+                    Some(Ok(frame)) => this.exchange.passed(frame),
                     Some(Err(BodyError::Server(_))) => this.exchange.broke_off("upstream_reset"),
                     Some(Err(BodyError::Coding(_))) => this.exchange.broke_off("internal"),
                     None => this.kind = ResponseKind::Done,
@@ -351,11 +358,7 @@ impl Body for ResponseBody {
             ResponseKind::Server(body) => {
                 let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
                 match &frame {
-                    Some(Ok(frame)) => {
-                        if let Some(data) = frame.data_ref() {
-                            this.exchange.sent(data);
-                        }
-                    }
+                    Some(Ok(frame)) => this.exchange.passed(frame),
                     Some(Err(_)) => this.exchange.broke_off("upstream_reset"),
                     None => this.kind = ResponseKind::Done,
                 }
@@ -406,6 +409,7 @@ impl Exchange {
             record,
             broken: false,
             holds: None,
+            tally: None,
         }
     }
 
@@ -414,7 +418,23 @@ impl Exchange {
         self.holds = holds;
     }
 
+    /// Counts the request once the exchange is over.
+    pub(super) fn count(&mut self, tally: Option<Tally>) {
+        self.tally = tally;
+    }
+
+    fn passed(&mut self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            self.sent(data);
+        } else if let (Some(tally), Some(trailers)) = (&mut self.tally, frame.trailers_ref()) {
+            tally.trailers(trailers);
+        }
+    }
+
     fn sent(&mut self, data: &Bytes) {
+        if let Some(tally) = &mut self.tally {
+            tally.sent(data.len());
+        }
         if let Some(record) = &mut self.record {
             record.bytes = record
                 .bytes

@@ -22,6 +22,7 @@ use tokio_rustls::client::TlsStream;
 use super::body::RequestBody;
 use super::server_connection::Http1Connection;
 use crate::balance::{InFlight, Scheme, Server, Transport, speaks_http2};
+use crate::stats::Attempt;
 
 /// A connection that takes requests.
 pub(crate) enum Connection {
@@ -35,6 +36,8 @@ pub(crate) struct Leftover {
     pub(crate) early: Bytes,
     /// Counts the request as under way.
     pub(crate) load: Option<InFlight>,
+    /// Counts it once it is over.
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// A socket to a server.

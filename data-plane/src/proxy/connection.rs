@@ -5,6 +5,7 @@
 //! response, and goes on to the next. It obeys the worker's orders ([`Verdict`]):
 //! finish after the request in flight, or close now.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
@@ -18,11 +19,13 @@ use http_body::Body as _;
 
 use super::body::{BodyError, RequestBody, ResponseBody};
 use super::client_socket::{ClientSocket, ReadError};
+use super::head::Head;
 use super::headers::{Hop, tokens};
 use super::outbox::Outbox;
 use super::patience::{Patience, Verdict};
 use super::{ProxyError, handle, refuse, upgrade};
 use crate::http1::{self, Framing, RequestHead};
+use crate::stats::{Kind, Measure, MetricsOptions};
 use crate::worker::Worker;
 
 /// What the requests of one connection share.
@@ -34,6 +37,8 @@ pub(crate) struct Client {
     pub(crate) patience: Rc<Patience>,
     /// The socket, if it speaks HTTP/1.
     pub(crate) socket: Option<Rc<ClientSocket>>,
+    /// The request being answered, if it is counted.
+    pub(crate) measure: Cell<Option<Measure>>,
 }
 
 impl Client {
@@ -57,7 +62,18 @@ impl Client {
             hop,
             patience,
             socket,
+            measure: Cell::default(),
         }
+    }
+
+    /// Counts the request of this head from now on.
+    pub(super) fn count(&self, head: &Head, options: &MetricsOptions) {
+        let mut kind = Kind::of(&head.method, &head.headers);
+        if !options.headers.is_empty() {
+            let mut book = self.worker.book.borrow_mut();
+            kind.headers = book.values_of(&options.headers, &head.headers);
+        }
+        self.measure.set(Some(Measure::begin(self, kind)));
     }
 
     /// The same client for one of many requests at once, with its own patience.
@@ -69,6 +85,7 @@ impl Client {
             hop: self.hop.clone(),
             patience,
             socket: None,
+            measure: Cell::default(),
         }
     }
 }
@@ -126,7 +143,7 @@ async fn drive(client: &Rc<Client>, socket: &Rc<ClientSocket>) -> Result<(), End
         let mut response = answer(client, socket, head).await;
         let switched = response.body_mut().take_switched();
         let keep_alive = respond(client, socket, response, &asked).await?;
-        if let Some((server, _holds)) = switched {
+        if let Some((server, _until_the_end)) = switched {
             let tunnel = upgrade::tunnel(&**socket, *server);
             return tunnel.await.map_err(Ended::Tunnel);
         }

@@ -134,7 +134,7 @@ impl Dispatch<'_, '_> {
                     return Err(ProxyError::ResponseTimeout);
                 }
             }
-            Counters::count(&self.worker.counters.retries);
+            self.worker.retried(Some(&self.turn.balancer.subject));
             self.fresh = true;
         }
     }
@@ -181,7 +181,7 @@ impl Dispatch<'_, '_> {
                     if self.connects >= MAX_CONNECTS {
                         return Err(ProxyError::from_connect(error));
                     }
-                    Counters::count(&self.worker.counters.retries);
+                    self.worker.retried(Some(&self.turn.balancer.subject));
                     // Alone: it may just be restarting.
                     if let Some(other) = self.turn.pick(&self.tried) {
                         *server = other;

@@ -78,6 +78,8 @@ pub(crate) struct Patience {
     body_open: Cell<bool>,
     body_waited: Cell<u32>,
     body_bytes: Cell<u64>,
+    /// Bytes of all bodies.
+    received: Cell<u64>,
     body_may_pause: Cell<bool>,
     write_since: Cell<u32>,
     write_waiting: Cell<bool>,
@@ -122,6 +124,7 @@ impl Patience {
             body_open: Cell::new(false),
             body_waited: Cell::new(0),
             body_bytes: Cell::new(0),
+            received: Cell::new(0),
             body_may_pause: Cell::new(false),
             write_since: Cell::new(now),
             write_waiting: Cell::new(false),
@@ -199,6 +202,12 @@ impl Patience {
         }
         self.body_bytes
             .set(self.body_bytes.get().saturating_add(bytes));
+        self.received.set(self.received.get().saturating_add(bytes));
+    }
+
+    /// Bytes of bodies that were received, of all requests.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// The request body was received to its end.

@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
 
 use super::intake::Intake;
 use super::network::{Network, NetworkError};
 use super::terms::Terms;
+use crate::stats::Subject;
 
 /// An address every proxy listens on.
 #[derive(Debug)]
@@ -20,6 +22,9 @@ pub(crate) struct EntryPoint {
     middlewares: Box<[String]>,
     proxy_protocol: Option<Trust>,
     http2: Http2Limits,
+    /// Whom its requests are counted for.
+    pub(crate) subject: Arc<Subject>,
+    counts: bool,
 }
 
 /// How much of HTTP/2 a client may use, where the entry point says so.
@@ -75,6 +80,8 @@ impl EntryPoint {
             intake: Intake::build(spec).map_err(EntryPointError::HeaderName)?,
             terms: Terms::build(spec),
             middlewares: spec.middlewares.clone().into(),
+            subject: Subject::new(name),
+            counts: spec.observability.and_then(|it| it.metrics).unwrap_or(true),
         })
     }
 
@@ -112,6 +119,11 @@ impl EntryPoint {
     pub(crate) fn reads_proxy_header_of(&self, peer: IpAddr) -> bool {
         let trust = self.proxy_protocol.as_ref();
         trust.is_some_and(|trust| trust.is_trusted(peer))
+    }
+
+    /// Are requests counted whose router does not say it?
+    pub(crate) fn counts(&self) -> bool {
+        self.counts
     }
 
     /// How much of HTTP/2 a client may use.

@@ -1,6 +1,7 @@
 //! Assignments to a configuration: values checked, defaults filled in.
 
 mod entrypoint;
+mod metrics;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +15,7 @@ use super::source::Outside;
 use super::vocabulary::Effect;
 use super::{
     API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LabelFiles, LogFormat,
-    LogLevel, LogOptions, ServersTransport, StaticConfig, address,
+    LogLevel, LogOptions, MetricsOptions, ServersTransport, StaticConfig, address,
 };
 use crate::check::{CheckOptions, DiffOptions};
 use crate::explain::ExplainOptions;
@@ -136,6 +137,7 @@ struct Draft {
     entry_points: BTreeMap<String, Entry>,
     api: Option<ApiOptions>,
     ping: bool,
+    metrics: MetricsOptions,
     log: LogOptions,
     grpc: SocketAddr,
     transport: ServersTransport,
@@ -171,6 +173,7 @@ impl Draft {
             entry_points: BTreeMap::new(),
             api: None,
             ping: false,
+            metrics: MetricsOptions::default(),
             log: LogOptions::default(),
             grpc: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_GRPC_PORT),
             transport: ServersTransport::default(),
@@ -210,6 +213,7 @@ impl Draft {
             }
             path if path.starts_with("providers.docker") => self.assign_docker(it)?,
             path if path.starts_with("providers.file") => self.assign_file(it)?,
+            path if path.starts_with("metrics.") => metrics::assign(&mut self.metrics, it)?,
             path if path.starts_with("entryPoints.") => self.assign_entry_point(it)?,
             _ => {}
         }
@@ -337,6 +341,9 @@ impl Draft {
         if let Some(docker) = &mut self.docker {
             docker.rule_syntax = self.rule_syntax;
         }
+        if let Some(prometheus) = &mut self.metrics.prometheus {
+            metrics::find_entry_point(prometheus, &self.entry_points, &mut self.warnings);
+        }
         self.add_default_entry_points();
         for entry in self.entry_points.values_mut() {
             let forwarded = &mut entry.options.forwarded_headers;
@@ -381,6 +388,7 @@ impl Draft {
             closed_entry_points,
             api: self.api,
             ping: self.ping,
+            metrics: self.metrics,
             log: self.log,
             grpc_address: self.grpc,
             servers_transport: self.transport,
@@ -423,7 +431,10 @@ impl Draft {
             let (name, address) = DEFAULT_ENTRY_POINT;
             address.clone_into(&mut self.entry_point(name).options.address);
         }
-        if self.ping || self.api.is_some_and(|api| api.insecure) {
+        let prometheus = self.metrics.prometheus.as_ref();
+        let scraped =
+            prometheus.is_some_and(|it| !it.manual_routing && it.entry_point == API_ENTRY_POINT);
+        if self.ping || scraped || self.api.is_some_and(|api| api.insecure) {
             let address = &mut self.entry_point(API_ENTRY_POINT).options.address;
             if address.is_empty() {
                 DEFAULT_API_ADDRESS.clone_into(address);

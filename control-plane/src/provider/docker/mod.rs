@@ -22,6 +22,7 @@ mod merge;
 mod picture;
 mod reply;
 mod site;
+mod vitals;
 mod watch;
 
 pub use assemble::{Surroundings, assemble};
@@ -30,6 +31,7 @@ pub(crate) use container::normalize;
 pub use container::{Container, Health, Network, Port, PortType, State};
 pub use default_rule::{DefaultRule, DefaultRuleError};
 pub use endpoint::{Endpoint, EndpointError};
+pub use vitals::DockerVitals;
 pub use watch::run;
 
 use crate::rule::RuleSyntax;

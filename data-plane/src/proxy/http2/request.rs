@@ -131,7 +131,8 @@ fn conclude(
     mut response: Response<ResponseBody>,
 ) -> Response<ResponseBody> {
     let switched = response.body_mut().take_switched();
-    let Some((server, holds)) = switched.filter(|_| is_accepted(&response, &handshake.accept))
+    let Some((server, until_the_end)) =
+        switched.filter(|_| is_accepted(&response, &handshake.accept))
     else {
         let status = response.status();
         if status.is_success() || status.is_informational() {
@@ -150,7 +151,7 @@ fn conclude(
             tracing::debug!(%error, "tunnel broke off");
         }
         // Until here they counted, and held what they hold.
-        drop((stream, client, holds));
+        drop((stream, client, until_the_end));
     });
     response
 }

@@ -12,6 +12,7 @@ use super::{Part, Parts, PartsOf, rejection};
 use crate::balance::Service;
 use crate::discovery::Mirror;
 use crate::middleware::Middleware;
+use crate::stats::Subject;
 
 pub(super) struct Routers<'b> {
     pub(super) mirror: &'b Mirror,
@@ -56,7 +57,10 @@ impl Routers<'_> {
             })
         });
         let middlewares = middlewares.collect::<Result<_, BuildError>>()?;
+        let observability = router.observability.as_ref();
         Ok(Route {
+            subject: subject(name, &router.service, self.known.get(name)),
+            metrics: observability.and_then(|it| it.metrics),
             name: name.to_owned(),
             rule: router.rule.clone(),
             priority: router.priority,
@@ -141,6 +145,8 @@ fn last_good(known: &Part<Route>, parts: &Parts) -> Part<Route> {
         priority: route.priority,
         middlewares: middlewares.collect(),
         service: Arc::clone(service),
+        subject: Arc::clone(&route.subject),
+        metrics: route.metrics,
         loop_guard: route.loop_guard.clone(),
         matcher: Arc::clone(&route.matcher),
     };
@@ -165,6 +171,13 @@ fn matcher(router: &Router, known: Option<&Part<Route>>) -> Result<Arc<Matcher>,
         Some(known) => Ok(Arc::clone(&known.built.matcher)),
         None => Ok(Arc::new(Matcher::compile(rule)?)),
     }
+}
+
+/// Whom requests are counted for: another one when the service is.
+fn subject(name: &str, service: &str, known: Option<&Part<Route>>) -> Arc<Subject> {
+    let known = known.map(|known| &known.built.subject);
+    let same = known.filter(|known| known.part == service);
+    same.map_or_else(|| Subject::router(name, service), Arc::clone)
 }
 
 fn loop_guard(router: &Router) -> Result<Option<HeaderValue>, BuildError> {
@@ -195,5 +208,6 @@ pub(super) fn is_same(a: &Route, b: &Route) -> bool {
         && same_middlewares()
         && a.rule == b.rule
         && a.priority == b.priority
+        && a.metrics == b.metrics
         && a.loop_guard == b.loop_guard
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::super::debounce::Debounce;
 use super::super::picture::Picture;
-use super::super::{DockerOptions, Surroundings, assemble};
+use super::super::{DockerOptions, DockerVitals, Surroundings, assemble};
 use crate::model::{Diagnostic, ProviderState};
 
 /// The writing end of the provider.
@@ -22,12 +22,14 @@ pub(super) struct Publisher {
     urgent: bool,
     /// Assembling takes at most half of the time.
     rest_until: Instant,
+    pub(super) vitals: DockerVitals,
 }
 
 impl Publisher {
     pub(super) fn new(
         options: DockerOptions,
         out: watch::Sender<Option<Arc<ProviderState>>>,
+        vitals: DockerVitals,
     ) -> Self {
         Self {
             options,
@@ -37,6 +39,7 @@ impl Publisher {
             debounce: Debounce::default(),
             urgent: false,
             rest_until: Instant::now(),
+            vitals,
         }
     }
 
