@@ -41,7 +41,7 @@ pub(super) async fn around(
     route: &Arc<Route>,
     around: Around,
     from: usize,
-    head: Head,
+    head: Box<Head>,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Answer {
@@ -60,7 +60,7 @@ pub(super) async fn around(
 }
 
 impl Inside<'_> {
-    async fn go(&mut self, head: Head, onward: Onward) -> Answer {
+    async fn go(&mut self, head: Box<Head>, onward: Onward) -> Answer {
         let record = self.record.as_deref_mut();
         let way = through(self.client, self.route, self.from, head, onward, record);
         // Boxed, as it may come here again.
@@ -68,7 +68,7 @@ impl Inside<'_> {
     }
 
     /// `errors`.
-    async fn with_page(mut self, errors: &Errors, head: Head, onward: Onward) -> Answer {
+    async fn with_page(mut self, errors: &Errors, head: Box<Head>, onward: Onward) -> Answer {
         let asked = head.clone();
         let mut answer = self.go(head, onward).await;
         let original = answer.parts.status;
@@ -83,7 +83,9 @@ impl Inside<'_> {
         };
         let (client, route) = (self.client, self.route);
         let fetched = match errors.service() {
-            Some(service) => service::serve_by(client, route, service, page, nothing).await,
+            Some(service) => {
+                service::serve_by(client, route, service, Box::new(page), nothing).await
+            }
             None => Err(ProxyError::Internal),
         };
         let page = fetched.unwrap_or_else(|error| {
@@ -106,7 +108,12 @@ impl Inside<'_> {
     }
 
     /// `circuitBreaker`.
-    async fn watched(mut self, breaker: &CircuitBreaker, head: Head, onward: Onward) -> Answer {
+    async fn watched(
+        mut self,
+        breaker: &CircuitBreaker,
+        head: Box<Head>,
+        onward: Onward,
+    ) -> Answer {
         if let Err(answer) = breaker.admit() {
             return Answer::from_middleware(self.client, self.route, *answer);
         }
@@ -117,7 +124,12 @@ impl Inside<'_> {
     }
 
     /// `buffering`.
-    async fn whole(mut self, buffering: &Buffering, mut head: Head, mut onward: Onward) -> Answer {
+    async fn whole(
+        mut self,
+        buffering: &Buffering,
+        mut head: Box<Head>,
+        mut onward: Onward,
+    ) -> Answer {
         let limit = buffering.max_request.unwrap_or(u64::MAX);
         let body = match keep(&mut head, &mut onward, limit).await {
             Ok(Some(body)) => body,
@@ -175,7 +187,7 @@ impl Inside<'_> {
     }
 
     /// `retry`.
-    async fn repeated(mut self, retry: &Retry, mut head: Head, mut onward: Onward) -> Answer {
+    async fn repeated(mut self, retry: &Retry, mut head: Box<Head>, mut onward: Onward) -> Answer {
         let begun = Instant::now();
         let method = head.method.clone();
         let kept = match retry.keeps(&method) {

@@ -21,7 +21,8 @@ use crate::routing::{EntryPoint, Intake, Route};
 
 /// A request that passed the gate.
 pub(crate) struct Arrival {
-    pub(crate) head: Head,
+    /// Boxed: it is handed on through every phase.
+    pub(crate) head: Box<Head>,
     /// As the client wrote it.
     host: Option<HeaderValue>,
     /// The protocol the client may switch to.
@@ -52,7 +53,7 @@ pub(crate) fn admit(
     let path = normalise_path(parts.uri.path(), &intake.paths)
         .map_err(ProxyError::Path)?
         .into_owned();
-    let head = Head {
+    let head = Box::new(Head {
         path,
         query: parts.uri.query().map(|query| query.replace(';', separator)),
         host: host
@@ -66,7 +67,7 @@ pub(crate) fn admit(
         secure,
         host_header: None,
         omit_forwarded_for: intake.omit_forwarded_for,
-    };
+    });
     Ok(Some(Arrival {
         head,
         host,
@@ -81,7 +82,7 @@ impl Arrival {
     pub(crate) fn into_head(mut self, hop: &Hop, intake: &Intake) -> Head {
         let (host, upgrade) = (self.host.as_ref(), self.upgrade.as_ref());
         headers::enter(&mut self.head.headers, hop, false, intake, host, upgrade);
-        self.head
+        *self.head
     }
 
     /// Ends the client's hop as its entry point says: after this, rules may look.

@@ -40,7 +40,7 @@ pub(super) async fn ask(
     } else {
         Bytes::new()
     };
-    let question = auth.question(head, &client.hop.peer, body.len());
+    let question = Box::new(auth.question(head, &client.hop.peer, body.len()));
     let body = whole(body);
     let headers = HeaderMap::new();
     let asking = Asking {

@@ -55,7 +55,7 @@ pub(crate) struct Copies {
 }
 
 struct Pending {
-    head: Head,
+    head: Box<Head>,
     targets: Vec<Target>,
     body: Vec<Bytes>,
     length: u64,
@@ -96,7 +96,7 @@ impl Copies {
         }
         let with_body = targets.iter().any(|target| target.with_body);
         let pending = Pending {
-            head: head.clone(),
+            head: Box::new(head.clone()),
             targets,
             body: Vec::new(),
             length: 0,
@@ -236,8 +236,8 @@ fn joined(mut pieces: Vec<Bytes>) -> Bytes {
     joined.freeze()
 }
 
-fn copy(head: &Head, body: &Bytes, with_body: bool) -> (Head, Bytes) {
-    let mut head = head.clone();
+fn copy(head: &Head, body: &Bytes, with_body: bool) -> (Box<Head>, Bytes) {
+    let mut head = Box::new(head.clone());
     head.headers.remove(EXPECT);
     if !with_body {
         head.headers.remove(CONTENT_LENGTH);
@@ -253,7 +253,7 @@ fn copy(head: &Head, body: &Bytes, with_body: bool) -> (Head, Bytes) {
 async fn send_copy(
     worker: &Rc<Worker>,
     service: &Service,
-    head: Head,
+    head: Box<Head>,
     body: Bytes,
 ) -> Result<(), ProxyError> {
     let asking = Asking {

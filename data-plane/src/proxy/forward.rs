@@ -4,6 +4,7 @@
 //! connection that took no byte, and once a request without a body whose method is
 //! safe to repeat. Everything else ends here. Bodies are not waited for.
 
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,7 @@ struct Dispatch<'a, 's> {
     turn: &'a mut Turn<'s>,
     /// Gets 1xx responses; its end ends the request.
     client: Option<&'a ClientSocket>,
-    head: Head,
+    head: Box<Head>,
     target: PathAndQuery,
     /// Gives the client leave to send its body.
     leave: Option<Arc<Notify>>,
@@ -63,7 +64,7 @@ struct Dispatch<'a, 's> {
 pub(crate) async fn forward(
     worker: &Rc<Worker>,
     turn: &mut Turn<'_>,
-    mut head: Head,
+    mut head: Box<Head>,
     mut body: RequestBody,
     expects_continue: bool,
     client: Option<&ClientSocket>,
@@ -160,7 +161,8 @@ impl Dispatch<'_, '_> {
             }
             let limit = self.turn.balancer.dial_timeout;
             Counters::count(&self.worker.counters.server_connections);
-            match connect::connect(server, self.http1, limit).await {
+            // Boxed so that requests over open connections do not carry its state.
+            match Box::pin(connect::connect(server, self.http1, limit)).await {
                 Ok(connection) => {
                     pool.share(server, &connection);
                     return Ok((connection, false));
@@ -201,10 +203,12 @@ impl Dispatch<'_, '_> {
         let limit = self.turn.balancer.response_header_timeout;
         match connection {
             Connection::Http1(connection) => {
-                within(limit, self.send_http1(connection, server, target, body)).await
+                let sent = pin!(self.send_http1(connection, server, target, body));
+                within(limit, sent).await
             }
             Connection::Http2(sender) => {
-                within(limit, self.send_http2(sender, server, target, body)).await
+                let sent = pin!(self.send_http2(sender, server, target, body));
+                within(limit, sent).await
             }
         }
     }
@@ -219,7 +223,7 @@ impl Dispatch<'_, '_> {
         let framing = self.framing(&body);
         let Head {
             method, headers, ..
-        } = &self.head;
+        } = &*self.head;
         let mut out = Outbox::with_head_room();
         let (target, host) = (target.as_str(), self.host(server));
         http1::request_head(out.head(), method, target, host, headers, framing);
@@ -316,9 +320,10 @@ pub(super) fn based(base: &str, target: &PathAndQuery) -> Result<PathAndQuery, P
     PathAndQuery::try_from(below).map_err(|_| ProxyError::Target)
 }
 
+/// `sent` stays where it is: a future that is handed on is kept twice.
 async fn within<T>(
     limit: Option<Duration>,
-    sent: impl Future<Output = Result<T, Failure>>,
+    sent: Pin<&mut impl Future<Output = Result<T, Failure>>>,
 ) -> Result<T, Failure> {
     match limit {
         None => sent.await,

@@ -76,7 +76,7 @@ use crate::stats::{Attempt, Tally, Unanswered};
 /// What rules see of a request that passes the gate.
 pub(crate) fn head_of(parts: http::request::Parts, peer: std::net::IpAddr) -> Option<Head> {
     let arrival = arrival::admit(parts, false, false, peer, false, &Intake::default()).ok()?;
-    arrival.map(|arrival| arrival.head)
+    arrival.map(|arrival| *arrival.head)
 }
 
 /// The answer to one request before it is tied to the client's connection.
@@ -237,7 +237,7 @@ async fn through(
     client: &Rc<Client>,
     route: &Arc<Route>,
     from: usize,
-    mut head: Head,
+    mut head: Box<Head>,
     mut onward: Onward,
     mut record: Option<&mut Record>,
 ) -> Answer {
@@ -386,7 +386,7 @@ async fn to_server(
     client: &Rc<Client>,
     route: &Route,
     mut turn: Turn<'_>,
-    mut head: Head,
+    mut head: Box<Head>,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {

@@ -4,6 +4,10 @@
 //! containers. A connection is taken out for one exchange and put back by its
 //! [`Lease`] after a clean end. The worker's sweep closes what has been idle too
 //! long, what the server has closed, and what belongs to servers that left the table.
+//!
+//! The limit on idle connections is the sweep's, too: in a burst there are moments when
+//! few requests are under way, and connections that were closed then would be opened
+//! again at once.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -18,6 +22,9 @@ use super::patience::CoarseClock;
 use super::server_connection::Http1Connection;
 use crate::balance::{Server, ServerKey};
 
+/// Seconds after which idle connections above the limit are closed.
+const SURPLUS_SECONDS: u32 = 1;
+
 /// The idle connections of one worker.
 pub(crate) struct Pool {
     clock: CoarseClock,
@@ -31,6 +38,8 @@ struct Idle {
     since: u32,
     /// In seconds.
     limit: u32,
+    /// Of the server's idle connections, those that stay.
+    most: usize,
 }
 
 /// A server that is serving a request, and the way back for its connection.
@@ -80,10 +89,16 @@ impl Pool {
         let now = self.clock.now();
         self.idle.borrow_mut().retain(|key, idle| {
             let is_live = live.contains(key);
+            let mut left = idle.len();
+            // Those used last are at the end.
             idle.retain_mut(|entry| {
-                is_live
-                    && now.saturating_sub(entry.since) <= entry.limit
-                    && entry.connection.is_silent()
+                let age = now.saturating_sub(entry.since);
+                let stays = is_live
+                    && age <= entry.limit
+                    && (age <= SURPLUS_SECONDS || left <= entry.most)
+                    && entry.connection.is_silent();
+                left -= usize::from(!stays);
+                stays
             });
             !idle.is_empty()
         });
@@ -124,11 +139,12 @@ impl Lease {
         let mut idle = self.pool.idle.borrow_mut();
         let connections = idle.entry(self.server.key).or_default();
         let transport = &self.server.transport;
-        if connections.len() < transport.max_idle {
+        if transport.max_idle > 0 {
             connections.push(Idle {
                 connection,
                 since: self.pool.clock.now(),
                 limit: transport.idle_seconds(),
+                most: transport.max_idle,
             });
         }
     }

@@ -26,7 +26,7 @@ use crate::routing::Route;
 
 /// A request that can be sent once more.
 struct Spare {
-    head: Head,
+    head: Box<Head>,
     body: Bytes,
     upgrade: Option<HeaderValue>,
 }
@@ -45,7 +45,7 @@ enum Kept {
 pub(super) async fn serve(
     client: &Rc<Client>,
     route: &Route,
-    mut head: Head,
+    mut head: Box<Head>,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -62,7 +62,7 @@ pub(super) async fn serve_by(
     client: &Rc<Client>,
     route: &Route,
     service: &Service,
-    mut head: Head,
+    mut head: Box<Head>,
     onward: Onward,
 ) -> Result<Answer, ProxyError> {
     headers::leave(&mut head.headers, &client.hop, head.omit_forwarded_for);
@@ -91,7 +91,7 @@ async fn plain(
     client: &Rc<Client>,
     route: &Route,
     descent: Descent<'_>,
-    head: Head,
+    head: Box<Head>,
     onward: Onward,
     record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -107,7 +107,7 @@ fn elaborate<'f>(
     client: &'f Rc<Client>,
     route: &'f Route,
     descent: Descent<'f>,
-    mut head: Head,
+    mut head: Box<Head>,
     mut onward: Onward,
     mut record: Option<&'f mut Record>,
 ) -> Pin<Box<dyn Future<Output = Result<Answer, ProxyError>> + 'f>> {
@@ -152,7 +152,7 @@ async fn fall_back(
     client: &Rc<Client>,
     route: &Route,
     fallback: &Arc<Service>,
-    head: Head,
+    head: Box<Head>,
     onward: Onward,
     record: &mut Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
@@ -212,7 +212,7 @@ async fn keep(
 }
 
 impl Spare {
-    fn again(&self) -> (Head, Onward) {
+    fn again(&self) -> (Box<Head>, Onward) {
         let onward = Onward {
             body: whole(self.body.clone()),
             upgrade: self.upgrade.clone(),
