@@ -40,7 +40,9 @@ fn when_counted(proxy: &Proxy, requests: u64) -> BTreeMap<Key, Totals> {
             return all;
         }
         assert!(begun.elapsed() < SOON, "{sum} of {requests}: {all:?}");
-        std::thread::sleep(Duration::from_millis(5));
+        let runtime = proxy.running.runtime.as_ref().expect("it runs");
+        let pause = async { tokio::time::sleep(Duration::from_millis(5)).await };
+        runtime.handle().block_on(pause);
     }
 }
 
