@@ -153,7 +153,7 @@ async fn the_control_plane_has_the_sums_whoever_was_cut_off_or_restarted() {
         assert_eq!(proxy["connected"], true);
         assert!(proxy["residentBytes"].as_u64().unwrap() > 0, "{proxy}");
     }
-    let path = "/api/stats/services/web@docker";
+    let path = "/api/stats/services/web-test@docker";
     let service = wait_for("the servers of the service", || async {
         let reply = raw_client::get(world.api_address(), "x", path).await.ok()?;
         let service: Value = serde_json::from_slice(&reply.body).ok()?;
@@ -170,7 +170,7 @@ async fn what_is_gone_is_not_shown_any_more() {
     let setting = Setting::new().flag("--metrics.prometheus=true");
     let world = setting.start().await;
     world.run_site(1).await;
-    let of_service = ["service=\"web@docker\""];
+    let of_service = ["service=\"web-test@docker\""];
     let count = async |address| {
         let page = page(address).await;
         sum(&page, "traefik_service_requests_total", &of_service)
