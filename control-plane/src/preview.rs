@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use fairway_control::check::{self, CheckOptions, DiffOptions, Files, Sources};
+use fairway_control::provider::file;
 
 /// Prints what files or an engine's containers become.
 pub(crate) async fn check(mut options: CheckOptions) -> anyhow::Result<ExitCode> {
@@ -38,6 +39,7 @@ fn sources() -> Sources<'static> {
     Sources {
         read: &|path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         variable: &|name| std::env::var(name).ok(),
+        declared: &file::read,
     }
 }
 

@@ -17,10 +17,8 @@ use crate::compile::{self, Compiled, Finding, Input};
 use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ServersTransport};
 use crate::label_file::{self, LabelFiles};
 use crate::model::{ProviderState, Severity};
+use crate::provider::DOCKER_PROVIDER;
 use crate::snapshot::Snapshot;
-
-/// Name of the Docker provider: what stands after the `@` of its objects.
-pub(crate) const DOCKER_PROVIDER: &str = "docker";
 
 /// A provider's latest word; `None` until it has spoken once.
 pub type ProviderReceiver = watch::Receiver<Option<Arc<ProviderState>>>;

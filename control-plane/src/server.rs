@@ -29,12 +29,9 @@ use crate::discovery::{DiscoveryServer, Nodes};
 use crate::inspection::InspectionServer;
 use crate::model::ProviderState;
 use crate::provider::docker::DockerVitals;
-use crate::provider::{docker, file};
-use crate::reconcile::{DOCKER_PROVIDER, Reconciler};
+use crate::provider::{DOCKER_PROVIDER, FILE_PROVIDER, docker, file};
+use crate::reconcile::Reconciler;
 use crate::stats::{Page, Stats};
-
-/// Name of the file provider.
-const FILE_PROVIDER: &str = "file";
 
 /// Name under which the findings about the static configuration are shown.
 const STATIC_PROVIDER: &str = "static";

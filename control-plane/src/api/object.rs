@@ -10,13 +10,14 @@ use serde::Serialize;
 use super::list::{Listed, Query};
 use super::{Shared, decode, respond};
 
-/// Lists of protocols that are not served: there, and empty.
+/// Lists of what is not served: there, and empty.
 const EMPTY: &[(&str, &str)] = &[
     ("tcp/routers", "router"),
     ("tcp/services", "service"),
     ("tcp/middlewares", "middleware"),
     ("udp/routers", "router"),
     ("udp/services", "service"),
+    ("certificates", "certificate"),
 ];
 
 /// The routes of all of them.

@@ -84,7 +84,7 @@ pub async fn diff(
         statics.origin = Origin::Server(server.to_owned());
         statics.config.entry_points = entry_points(&running);
     }
-    let report = super::compiled(&project, statics);
+    let report = super::compiled(&project, statics, sources);
     Ok(Changes {
         changes: between(&report, &running),
         report,

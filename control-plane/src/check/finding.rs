@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::compile::Compiled;
+use crate::compile::{self, Compiled};
 use crate::compose::{Guests, Place, Project, Service};
 use crate::model::Diagnostic;
+use crate::provider::FILE_PROVIDER;
 
 /// A diagnostic with its place. Ordered by file and line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,14 @@ impl Finding {
             file: None,
             service: None,
             diagnostic,
+        }
+    }
+
+    /// Something in a file of the file provider; its line stands in the label.
+    fn of_provider_file(diagnostic: Diagnostic) -> Self {
+        Self {
+            file: diagnostic.container.as_ref().map(PathBuf::from),
+            ..Self::of_engine(diagnostic)
         }
     }
 
@@ -75,7 +84,15 @@ pub(super) fn of_files(project: &Project, guests: &Guests, compiled: &Compiled) 
         findings.push(Finding::new(project, problem.place, service, diagnostic));
     }
     let mut told = BTreeSet::new();
-    for diagnostic in compiled.diagnostics.iter().map(|it| &it.diagnostic) {
+    for compile::Finding {
+        provider,
+        diagnostic,
+    } in &compiled.diagnostics
+    {
+        if provider == FILE_PROVIDER {
+            findings.push(Finding::of_provider_file(diagnostic.clone()));
+            continue;
+        }
         let container = diagnostic.container.as_deref().unwrap_or_default();
         let service = guests
             .service(container)

@@ -8,10 +8,11 @@ use tokio::time::timeout;
 
 use super::entrypoint::{self, Origin};
 use super::finding::Finding;
-use super::{Report, compile};
+use super::{Report, compile, place};
 use crate::compose::Guests;
 use crate::config::{ConfigError, StaticConfig};
 use crate::provider::docker::{self, Endpoint};
+use crate::provider::file;
 
 /// Longest wait for the engine's first list.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -67,7 +68,8 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
         Ok(Err(_)) | Err(_) => None,
     };
     provider.abort();
-    let compiled = compile(&config, state.ok_or(LiveError::NoList { endpoint })?);
+    let state = state.ok_or(LiveError::NoList { endpoint })?;
+    let compiled = compile(&config, state, config.file.as_ref().map(file::read));
     let mut findings: Vec<Finding> = compiled
         .diagnostics
         .iter()
@@ -88,6 +90,7 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
         } else {
             Origin::Default
         },
+        files: place(&config),
         project: String::new(),
         guests: Guests::default(),
         compiled,

@@ -17,6 +17,7 @@ mod statics;
 mod text;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use diff::{Change, Changes, DiffError, between, diff};
@@ -31,10 +32,9 @@ use crate::compose::{self, Guests, Project};
 use crate::config::{EntryPointOptions, StaticConfig};
 use crate::model::{ObjectId, ProviderState, Severity};
 use crate::provider::docker::{Surroundings, assemble};
+use crate::provider::file::FileSource;
+use crate::provider::{DOCKER_PROVIDER, FILE_PROVIDER};
 use statics::Statics;
-
-/// Name of the provider whose containers the files start.
-const PROVIDER: &str = "docker";
 
 /// What files, or the containers of an engine, become.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub struct Report {
     pub entry_points: BTreeMap<String, EntryPointOptions>,
     /// How they are known.
     pub entry_points_from: Origin,
+    /// Where the files of the file provider are, if any are read.
+    pub files: Option<PathBuf>,
     /// Number of containers.
     pub containers: usize,
     /// Name of the project, and names of its containers; empty without files.
@@ -58,7 +60,7 @@ pub struct Report {
 #[must_use]
 pub fn check(files: &Files, sources: Sources<'_>) -> Report {
     let (project, statics) = load(files, sources);
-    compiled(&project, statics)
+    compiled(&project, statics, sources)
 }
 
 /// Files and the flags that go with them.
@@ -73,12 +75,13 @@ fn load(files: &Files, sources: Sources<'_>) -> (Project, Statics) {
     (project, statics)
 }
 
-fn compiled(project: &Project, statics: Statics) -> Report {
+fn compiled(project: &Project, statics: Statics, sources: Sources<'_>) -> Report {
     let (containers, guests) = compose::containers(project);
     let options = statics.config.docker.clone().unwrap_or_default();
     let mut state = assemble(&containers, &options, &Surroundings::default());
     guests.name_servers(&mut state);
-    let compiled = compile(&statics.config, state);
+    let declared = statics.config.file.as_ref().map(sources.declared);
+    let compiled = compile(&statics.config, state, declared);
     let mut findings = finding::of_files(project, &guests, &compiled);
     findings.extend(statics.findings(project));
     findings.sort();
@@ -88,23 +91,42 @@ fn compiled(project: &Project, statics: Statics) -> Report {
         findings,
         entry_points: entrypoint::served(&statics.config),
         entry_points_from: statics.origin,
+        files: place(&statics.config),
         containers: containers.len(),
         project: project.name.clone(),
         guests,
     }
 }
 
-fn compile(config: &StaticConfig, state: ProviderState) -> Compiled {
+/// Where the files of the file provider are.
+fn place(config: &StaticConfig) -> Option<PathBuf> {
+    Some(match &config.file.as_ref()?.source {
+        FileSource::File(path) | FileSource::Directory(path) => path.clone(),
+    })
+}
+
+/// `declared`: by the files of the file provider, if there is one.
+fn compile(
+    config: &StaticConfig,
+    containers: ProviderState,
+    declared: Option<ProviderState>,
+) -> Compiled {
+    let declared = declared.map(|state| (FILE_PROVIDER.to_owned(), Arc::new(state)));
+    let mut providers = BTreeMap::from_iter(declared);
+    providers.insert(DOCKER_PROVIDER.to_owned(), Arc::new(containers));
     // Files of users are in the control plane's file system, which is not at hand:
     // they are taken to be there, with somebody in them.
-    let files = compile::named_files(&state.config).map(|file| {
-        let text = match config.label_files.refusal(file.path) {
-            Some(refusal) => Err(refusal),
-            None => Ok(file.example),
-        };
-        ((PROVIDER.to_owned(), file.path.to_owned()), text)
-    });
-    let files = files.collect();
+    let mut files = compile::Files::new();
+    for (provider, state) in &providers {
+        for file in compile::named_files(&state.config) {
+            let refusal = config.label_files.refusal(file.path);
+            let text = match refusal.filter(|_| provider == DOCKER_PROVIDER) {
+                Some(refusal) => Err(refusal),
+                None => Ok(file.example),
+            };
+            files.insert((provider.clone(), file.path.to_owned()), text);
+        }
+    }
     compile::compile(compile::Input {
         files: &files,
         nonce_key: &[0; 32],
@@ -113,7 +135,7 @@ fn compile(config: &StaticConfig, state: ProviderState) -> Compiled {
         internal_services: config.internal_services(),
         metrics: &config.metrics,
         servers_transport: &config.servers_transport,
-        providers: &BTreeMap::from([(PROVIDER.to_owned(), Arc::new(state))]),
+        providers: &providers,
     })
 }
 

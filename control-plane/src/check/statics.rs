@@ -1,11 +1,15 @@
 //! The static configuration that goes with the files: the flags of the router they
 //! start, then those of the command line.
+//!
+//! The router's flags name files as its container sees them, those of the command line
+//! as this machine does.
 
 use super::entrypoint::Origin;
 use super::finding::Finding;
 use crate::compose::{self, Project};
 use crate::config::{ConfigError, StaticConfig};
 use crate::model::Diagnostic;
+use crate::provider::file::FileSource;
 
 /// Flags as a configuration, without those that cannot be used.
 #[derive(Debug)]
@@ -31,10 +35,15 @@ impl Statics {
             Some(service) if names(&of_file) => Origin::Service(service.clone()),
             _ => Origin::Default,
         };
+        let is_inside = !flags.iter().any(|flag| is_of_files(flag));
         let mut all = of_file;
+        all.retain(|flag| is_inside || !is_of_files(flag));
         all.extend(flags.iter().cloned());
-        let (config, mut diagnostics) = read(all);
+        let (mut config, mut diagnostics) = read(all);
         diagnostics.extend(config.warnings.iter().cloned());
+        if let Some((router, _)) = compose::flags(project).filter(|_| is_inside) {
+            diagnostics.extend(take_outside(&mut config, router));
+        }
         Self {
             config,
             origin,
@@ -53,6 +62,33 @@ impl Statics {
             .iter()
             .map(move |diagnostic| Finding::of_service(project, service, diagnostic.clone()))
     }
+}
+
+/// Is it a flag of the file provider?
+fn is_of_files(flag: &str) -> bool {
+    let name = flag.trim_start_matches('-').to_lowercase();
+    name.starts_with("providers.file")
+}
+
+/// Finds the files of the file provider on this machine; if they are not there, none
+/// are read.
+fn take_outside(config: &mut StaticConfig, router: &compose::Service) -> Option<Diagnostic> {
+    let options = config.file.as_mut()?;
+    let (FileSource::File(path) | FileSource::Directory(path)) = &mut options.source;
+    if let Some(outside) = compose::outside(&router.mounts, path) {
+        *path = outside;
+        return None;
+    }
+    let message = format!(
+        "{} is not known here: no bind mount of service {} leads there, so what its files \
+         declare is missing",
+        path.display(),
+        router.name
+    );
+    config.file = None;
+    let advice = "name the files as they are here: \
+                  fairway-control check … -- --providers.file.directory=DIRECTORY";
+    Some(Diagnostic::warning(message, advice))
 }
 
 /// Reads flags, leaving out those that cannot be used: one wrong flag stops a

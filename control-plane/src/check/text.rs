@@ -24,6 +24,9 @@ pub(super) fn report(report: &Report) -> String {
         "entry points: {entry_points} ({})\n",
         report.entry_points_from
     ));
+    if let Some(files) = &report.files {
+        out.push_str(&format!("files: {}\n", files.display()));
+    }
     let compiled = &report.compiled;
     section(
         &mut out,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name::{self, Guesses};
-use super::{Compiled, Object, Outcome, internal};
+use super::{Compiled, Input, Object, Outcome, internal};
 use crate::config::InternalServices;
 use crate::model::{Diagnostic, LoadBalancer, ObjectId, Service};
 
@@ -18,9 +18,10 @@ const MAX_LEVELS: usize = 16;
 type Complaint = (String, String);
 
 /// Rejects what cannot be served and marks what is degraded by its parts.
-pub(super) fn check(on: InternalServices, out: &mut Compiled) {
+pub(super) fn check(input: Input<'_>, out: &mut Compiled) {
+    let on = input.internal_services;
     let mut parts = parts(out);
-    let guesses = Guesses::new();
+    let guesses = Guesses::of(input);
     let mut complaints = Vec::new();
     for (name, references) in &parts {
         let missing = references
@@ -73,7 +74,9 @@ fn find(
     }
     let suggestion = match guesses.nearest(reference, out.services.keys()) {
         Some(near) => format!("did you mean {near}?"),
-        None => "name a service that is declared, with its provider: name@docker".to_owned(),
+        None => guesses.unread(reference).unwrap_or_else(|| {
+            "name a service that is declared, with its provider: name@docker".to_owned()
+        }),
     };
     Some((format!("service {reference} does not exist"), suggestion))
 }

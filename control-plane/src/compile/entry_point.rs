@@ -149,7 +149,7 @@ fn chain(
             let suggestion = format!("write --entrypoints.{name}.http.middlewares={reference}");
             out.report(PROVIDER, Diagnostic::warning(message, suggestion));
         }
-        flat.extend(middleware::flatten(&reference, &Guesses::new(), out)?);
+        flat.extend(middleware::flatten(&reference, &Guesses::of(input), out)?);
         references.push(reference);
     }
     Ok((references, flat))

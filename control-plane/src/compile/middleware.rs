@@ -35,7 +35,7 @@ pub fn named_files(config: &DynamicConfig) -> impl Iterator<Item = NamedFile<'_>
 /// file cannot be used or whose service does not exist is rejected.
 pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
     let mut findings = Vec::new();
-    let guesses = Guesses::new();
+    let guesses = Guesses::of(input);
     for (name, object) in &mut out.middlewares {
         let Some(value) = &object.value else {
             continue;
@@ -119,7 +119,9 @@ fn no_service<'a>(
 ) -> Diagnostic {
     let suggestion = match guesses.nearest(service, services) {
         Some(near) => format!("did you mean {near}?"),
-        None => "name a service, with @ and its provider if that is another one".to_owned(),
+        None => guesses.unread(service).unwrap_or_else(|| {
+            "name a service, with @ and its provider if that is another one".to_owned()
+        }),
     };
     let message = format!("the service {service} of the error pages does not exist");
     let mut diagnostic = about(Diagnostic::error(message, suggestion), name, object);
@@ -191,15 +193,17 @@ fn descend(
 }
 
 fn missing(reference: &str, guesses: &Guesses, out: &Compiled) -> (String, String) {
+    let name = name::local(reference);
     let suggestion = match guesses.nearest(reference, out.middlewares.keys()) {
         Some(near) => format!("did you mean {near}?"),
-        None if reference.ends_with("@file") => format!(
-            "declare http.middlewares.{} in a file of --providers.file, or take it out of the list",
-            name::local(reference)
-        ),
+        None if reference.ends_with("@file") => guesses.unread(reference).unwrap_or_else(|| {
+            format!(
+                "declare http.middlewares.{name} in a file of --providers.file, or take it out of \
+                 the list"
+            )
+        }),
         None => format!(
-            "declare it with labels traefik.http.middlewares.{}.…, or take it out of the list",
-            name::local(reference)
+            "declare it with labels traefik.http.middlewares.{name}.…, or take it out of the list"
         ),
     };
     (format!("middleware {reference} does not exist"), suggestion)

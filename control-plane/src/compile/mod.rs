@@ -84,7 +84,8 @@ pub struct Object<T> {
     pub outcome: Outcome,
     /// What is wrong with it, for people.
     pub errors: Vec<String>,
-    /// Qualified names of the routers that use it.
+    /// Qualified names of the routers that use it, and of the services whose own
+    /// middleware it is.
     pub used_by: BTreeSet<String>,
 }
 
@@ -118,7 +119,7 @@ pub fn compile(input: Input<'_>) -> Compiled {
     entry_point::metrics(input, &mut out);
     middleware::compile(input, &mut out);
     let entry_points = entry_point::compile(input, &mut out);
-    composition::check(input.internal_services, &mut out);
+    composition::check(input, &mut out);
     service::compile(input.servers_transport, &mut out);
     router::compile(input, &entry_points, &mut out);
     internal::compile(input.servers_transport, &mut out);

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use super::Input;
+use crate::provider::FILE_PROVIDER;
 use crate::spelling;
 
 /// `reference` as seen from an object of `provider`.
@@ -39,13 +41,30 @@ const MAX_COMPARED: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Guesses {
     left: Cell<usize>,
+    /// There is a file provider.
+    reads_files: bool,
 }
 
 impl Guesses {
-    pub(super) fn new() -> Self {
+    pub(super) fn of(input: Input<'_>) -> Self {
+        Self::new(input.providers.contains_key(FILE_PROVIDER))
+    }
+
+    fn new(reads_files: bool) -> Self {
         Self {
             left: Cell::new(MAX_COMPARED),
+            reads_files,
         }
+    }
+
+    /// What helps with a reference to an object of a file where no file is read.
+    pub(super) fn unread(&self, reference: &str) -> Option<String> {
+        let is_of_file = reference.rsplit_once('@')?.1 == FILE_PROVIDER;
+        (is_of_file && !self.reads_files).then(|| {
+            "if a file declares it, have that one read: --providers.file.filename=FILE or \
+             --providers.file.directory=DIRECTORY"
+                .to_owned()
+        })
     }
 
     /// The known name that `wanted` is most likely a misspelling of.
@@ -74,7 +93,7 @@ mod tests {
     #[test]
     fn the_nearest_name_is_offered_only_if_it_is_near() {
         let known = ["replacepath@docker".to_owned(), "auth@docker".to_owned()];
-        let guesses = Guesses::new();
+        let guesses = Guesses::new(true);
         assert_eq!(
             guesses.nearest("replacpath@docker", &known),
             Some("replacepath@docker")
@@ -83,11 +102,20 @@ mod tests {
     }
 
     #[test]
+    fn files_that_are_not_read_may_declare_more() {
+        let help = |reads_files, reference| Guesses::new(reads_files).unread(reference);
+        assert!(help(false, "auth@file").is_some());
+        assert_eq!(help(true, "auth@file"), None);
+        assert_eq!(help(false, "auth@docker"), None);
+        assert_eq!(help(false, "auth"), None);
+    }
+
+    #[test]
     fn very_many_guesses_come_to_an_end() {
         let known: Vec<String> = (0..1000)
             .map(|number| format!("auth{number}@docker"))
             .collect();
-        let guesses = Guesses::new();
+        let guesses = Guesses::new(true);
         let found = std::iter::repeat_with(|| guesses.nearest("outh7@docker", &known));
         assert_eq!(
             found.take_while(Option::is_some).count(),

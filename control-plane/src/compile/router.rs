@@ -58,7 +58,7 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
 }
 
 pub(super) fn compile(input: Input<'_>, entry_points: &EntryPoints, out: &mut Compiled) {
-    let guesses = Guesses::new();
+    let guesses = Guesses::of(input);
     let mut served = Vec::new();
     for (qualified, mut object) in std::mem::take(&mut out.routers) {
         if let Some(router) = &mut object.value {
@@ -318,7 +318,9 @@ impl Subject<'_> {
         }
         let suggestion = match guesses.nearest(&router.service, out.services.keys()) {
             Some(near) => format!("did you mean {near}?"),
-            None => "leave the service label away to use the container's own service".to_owned(),
+            None => guesses.unread(&router.service).unwrap_or_else(|| {
+                "leave the service label away to use the container's own service".to_owned()
+            }),
         };
         let message = format!("service {} does not exist", router.service);
         Err(rejected((message, suggestion)))

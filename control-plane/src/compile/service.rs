@@ -35,6 +35,11 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
 
 pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
     for (name, object) in &out.services {
+        for reference in object.middlewares() {
+            if let Some(middleware) = out.middlewares.get_mut(&reference) {
+                middleware.used_by.insert(name.clone());
+            }
+        }
         let Some(service) = &object.value else {
             continue;
         };
@@ -79,13 +84,18 @@ pub(super) fn chain(
 
 /// Qualified names of the middlewares of a service, as written.
 pub(super) fn middlewares(name: &str, out: &Compiled) -> Vec<String> {
-    let Some(object) = out.services.get(name) else {
-        return Vec::new();
-    };
-    let balancer = object.value.as_ref().and_then(Service::load_balancer);
-    let written = balancer.map_or(&[][..], |it| &it.middlewares);
-    let qualified = written.iter().map(|it| name::qualify(it, &object.provider));
-    qualified.collect()
+    let service = out.services.get(name);
+    service.map(Object::middlewares).unwrap_or_default()
+}
+
+impl Object<Service> {
+    /// Qualified names of its middlewares, as written.
+    pub(crate) fn middlewares(&self) -> Vec<String> {
+        let balancer = self.value.as_ref().and_then(Service::load_balancer);
+        let written = balancer.map_or(&[][..], |it| &it.middlewares);
+        let qualified = written.iter().map(|it| name::qualify(it, &self.provider));
+        qualified.collect()
+    }
 }
 
 /// Qualified names of the services that a service consists of.

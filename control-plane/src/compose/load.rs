@@ -14,7 +14,7 @@ const MAX_FILES: usize = 100;
 /// Longest chain of `extends`.
 const MAX_EXTENDS: usize = 16;
 /// Fields of a service that concern routing; variables elsewhere are left alone.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "image",
     "labels",
     "networks",
@@ -27,11 +27,13 @@ const FIELDS: [&str; 12] = [
     "command",
     "extends",
     "label_file",
+    "volumes",
 ];
 
 /// Loads a project. Never fails: what cannot be read is a problem of the project.
 pub(crate) fn load(request: &Request, directory: &str, sources: Sources<'_>) -> Project {
     let mut loader = Loader {
+        request,
         sources,
         variables: BTreeMap::new(),
         project: Project::default(),
@@ -39,8 +41,9 @@ pub(crate) fn load(request: &Request, directory: &str, sources: Sources<'_>) -> 
         networks: Vec::new(),
         name: None,
         unset: BTreeSet::new(),
+        quiet: false,
     };
-    loader.read_variables(request);
+    loader.read_variables();
     for path in &request.files {
         loader.file(path);
     }
@@ -70,6 +73,7 @@ fn normalize(name: &str) -> String {
 }
 
 struct Loader<'a> {
+    request: &'a Request,
     sources: Sources<'a>,
     /// From `.env`.
     variables: BTreeMap<String, String>,
@@ -79,6 +83,8 @@ struct Loader<'a> {
     name: Option<String>,
     /// Variables without a value that were told of.
     unset: BTreeSet<String>,
+    /// What is wrong with variables is not told: it concerns few services' routing.
+    quiet: bool,
 }
 
 impl Loader<'_> {
@@ -86,7 +92,8 @@ impl Loader<'_> {
         (self.sources.variable)(name).or_else(|| self.variables.get(name).cloned())
     }
 
-    fn read_variables(&mut self, request: &Request) {
+    fn read_variables(&mut self) {
+        let request = self.request;
         let beside = || Some(request.files.first()?.parent()?.join(".env"));
         let path = match &request.env_file {
             Some(path) => path.clone(),
@@ -244,6 +251,7 @@ impl Loader<'_> {
         };
         let file = self.project.files.len();
         self.project.files.push(path.to_owned());
+        self.project.folders.push(self.folder(path));
         match document::read_yaml(file, &text) {
             Ok(root) if root.is_null() || matches!(root.value, Value::Map(_)) => Some(root),
             Ok(root) => {
@@ -259,6 +267,15 @@ impl Loader<'_> {
                 None
             }
         }
+    }
+
+    /// Where relative paths of a file begin: for all files of the command line that is
+    /// beside the first.
+    fn folder(&self, path: &Path) -> PathBuf {
+        let given = self.request.files.iter().any(|it| it == path);
+        let first = self.request.files.first().filter(|_| given);
+        let file = first.map_or(path, PathBuf::as_path);
+        file.parent().map(Path::to_owned).unwrap_or_default()
     }
 
     fn unreadable(&mut self, from: Option<Place>, path: &Path, error: &std::io::Error) {
@@ -283,7 +300,10 @@ impl Loader<'_> {
             Value::List(items) => items.iter_mut().for_each(|item| self.fill(item, service)),
             Value::Map(entries) => {
                 for entry in entries {
+                    let before = self.quiet;
+                    self.quiet |= entry.key == "volumes";
                     self.fill(&mut entry.node, service);
+                    self.quiet = before;
                 }
             }
         }
@@ -295,6 +315,9 @@ impl Loader<'_> {
         }
         let mut unset = Vec::new();
         let filled = interpolate(text, &|name| self.variable(name), &mut unset);
+        if self.quiet {
+            return filled.ok();
+        }
         let owner = (!service.is_empty()).then(|| service.to_owned());
         for name in unset {
             if self.unset.insert(name.clone()) {

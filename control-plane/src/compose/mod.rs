@@ -5,7 +5,8 @@
 //! `extends` merged (`load`, `merge`), services read (`service`), and each becomes
 //! the provider's containers (`container`), so that all that follows is what the
 //! running control plane does. Only what routing depends on is read; what Compose
-//! refuses elsewhere is not noticed. Reading goes through [`Sources`]: nothing here
+//! refuses elsewhere is not noticed. Where a file of a container is on this machine its
+//! bind mounts tell (`mount`). Reading goes through [`Sources`]: nothing here
 //! touches a file or the environment by itself.
 
 mod container;
@@ -14,6 +15,7 @@ mod flag;
 mod interpolate;
 mod load;
 mod merge;
+mod mount;
 mod port;
 mod service;
 
@@ -25,9 +27,11 @@ pub(crate) use crate::document::Place;
 pub(crate) use container::{Guests, containers};
 pub(crate) use flag::flags;
 pub(crate) use load::load;
+pub(crate) use mount::{Mount, outside};
 
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, ProviderState};
 use crate::provider::docker::Port;
+use crate::provider::file::FileOptions;
 
 /// Where texts and variables come from.
 #[derive(Clone, Copy)]
@@ -36,6 +40,8 @@ pub struct Sources<'a> {
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
     /// The value of an environment variable; it has precedence over `.env`.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// What the files of a file provider declare.
+    pub declared: &'a dyn Fn(&FileOptions) -> ProviderState,
 }
 
 /// What to load.
@@ -56,6 +62,8 @@ pub(crate) struct Project {
     pub(crate) name: String,
     /// Every file that was read; a [`Place`] is an index into it.
     pub(crate) files: Vec<PathBuf>,
+    /// Of each file, where its relative paths begin.
+    pub(crate) folders: Vec<PathBuf>,
     /// In the order of the files.
     pub(crate) services: Vec<Service>,
     /// What is wrong with the files.
@@ -79,6 +87,8 @@ pub(crate) struct Service {
     pub(crate) container_name: Option<String>,
     /// Words of its command.
     pub(crate) command: Vec<String>,
+    /// What it sees of this machine's files.
+    pub(crate) mounts: Vec<Mount>,
 }
 
 /// Something wrong in a file.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Place, Problem, Project, Service, port};
+use super::{Place, Problem, Project, Service, mount, port};
 use crate::document::{Entry, Node, Value};
 
 /// Most containers of one service.
@@ -27,6 +27,7 @@ pub(super) fn read(entry: &Entry, networks: &[Entry], project: &mut Project) {
         replicas: reader.replicas(node),
         container_name: text("container_name").map(str::to_owned),
         command: node.field("command").map(words).unwrap_or_default(),
+        mounts: mounts(node, project),
     };
     if service.container_name.is_some() && service.replicas > 1 {
         reader.error(
@@ -198,6 +199,12 @@ impl Reader<'_> {
         self.problems
             .push(Problem::warning(place, message, suggestion).of(self.name));
     }
+}
+
+fn mounts(node: &Node, project: &Project) -> Vec<mount::Mount> {
+    let items = node.field("volumes").map(Node::items).unwrap_or_default();
+    let read = |item: &Node| mount::read(item, project.folders.get(item.place.file)?);
+    items.iter().filter_map(read).collect()
 }
 
 /// A network's name in the engine.

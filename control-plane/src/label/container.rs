@@ -55,6 +55,12 @@ const STATIC: [&str; 12] = [
     "tracing",
 ];
 
+/// Is it the first part of a static option?
+pub(super) fn is_static(section: &str) -> bool {
+    let mut known = STATIC.iter();
+    known.any(|known| known.eq_ignore_ascii_case(section))
+}
+
 /// Reads `traefik.enable`; `path` is what follows `traefik.`.
 pub(super) fn enable(labels: &mut Labels, label: &str, path: &str, text: &str) -> Option<Told> {
     let (message, suggestion) = if !label.starts_with("traefik.") {
@@ -147,16 +153,10 @@ pub(super) fn unknown(labels: &mut Labels, label: &str, path: &str, text: &str) 
             "is for Docker Swarm and ignored",
             "use traefik.docker.network, or remove the label".to_owned(),
         ),
-        section
-            if STATIC
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(section)) =>
-        {
-            ignored(
-                "is a static option and ignored in a label",
-                format!("give it to fairway-control as a flag: --{lower}={text}"),
-            )
-        }
+        section if is_static(section) => ignored(
+            "is a static option and ignored in a label",
+            format!("give it to fairway-control as a flag: --{lower}={text}"),
+        ),
         _ => {
             const SECTIONS: [&str; 6] = ["docker", "enable", "http", "tcp", "tls", "udp"];
             let suggestion = match spelling::nearest(first, SECTIONS) {

@@ -166,6 +166,12 @@ impl<'a> Decoder<'a> {
                 "a servers transport cannot be declared by label: the label is ignored".to_owned(),
                 "remove the label".to_owned(),
             )
+        } else if container::is_static(section) {
+            let flag = label.get("traefik.http.".len()..).unwrap_or_default();
+            (
+                format!("traefik.http.{section} is a static option and ignored in a label"),
+                format!("give it to fairway-control as a flag: --{flag}=…"),
+            )
         } else {
             (
                 format!("traefik.http.{section} is unknown and ignored"),

@@ -9,3 +9,8 @@ pub mod docker;
 pub mod file;
 
 pub(crate) use backoff::Backoff;
+
+/// Name of the Docker provider: its objects are `name@docker`.
+pub(crate) const DOCKER_PROVIDER: &str = "docker";
+/// Name of the file provider.
+pub(crate) const FILE_PROVIDER: &str = "file";

@@ -65,6 +65,9 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token>, RuleError> {
     }
 }
 
+/// Left over from the file that the rule stood in.
+const STRAY_QUOTE: &str = "take it out: nothing stands behind it";
+
 impl Lexer<'_> {
     fn token(&mut self) -> Result<Token, RuleError> {
         loop {
@@ -130,7 +133,10 @@ impl Lexer<'_> {
                     return Err(RuleError::new(
                         start,
                         "this back quote has no partner",
-                        "close the string with another back quote",
+                        match text.as_str() {
+                            "" => STRAY_QUOTE,
+                            _ => "close the string with another back quote",
+                        },
                     ));
                 }
             }
@@ -150,7 +156,10 @@ impl Lexer<'_> {
                     return Err(RuleError::new(
                         start,
                         "this double quote has no partner on its line",
-                        "close the string with another double quote",
+                        match bytes.as_slice() {
+                            b"" => STRAY_QUOTE,
+                            _ => "close the string with another double quote",
+                        },
                     ));
                 }
                 Some(c) => push(&mut bytes, c),

@@ -61,6 +61,15 @@ impl RuleSyntax {
     pub fn of(word: &str) -> Self {
         if word == "v2" { Self::V2 } else { Self::V3 }
     }
+
+    /// Its name in options.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::V3 => "v3",
+            Self::V2 => "v2",
+        }
+    }
 }
 
 /// Reads a rule in v3 syntax.

@@ -8,7 +8,7 @@ use fairway_control::check::{self, Format, Report, Sources};
 use fairway_control::label;
 use fairway_control::model::Severity;
 
-use crate::files;
+use crate::{files, nothing};
 
 /// How many services of the corpus are understood apart from TLS, TCP and UDP, at
 /// least. Raise it with each option that becomes available.
@@ -41,6 +41,7 @@ fn of_corpus(project: &str, flags: &[String]) -> Report {
     let sources = Sources {
         read: &read,
         variable: &made_up,
+        declared: &nothing,
     };
     check::check(&files(&["compose.yml"], &flags), sources)
 }

@@ -6,7 +6,7 @@ use fairway_control::StaticConfig;
 use fairway_control::check::{self, Changes, Format, Sources};
 use serde_json::Value;
 
-use crate::{files, text};
+use crate::{files, nothing, text};
 
 /// What changes if a control plane that runs `before` is given `after`.
 fn changes(before: &str, after: &str) -> Vec<String> {
@@ -117,6 +117,7 @@ async fn a_running_control_plane_is_asked_what_it_has() {
     let sources = Sources {
         read: &read,
         variable: &|_| None,
+        declared: &nothing,
     };
     let wait = std::time::Duration::from_millis(20);
     let changes = loop {

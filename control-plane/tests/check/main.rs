@@ -18,6 +18,8 @@ mod property;
 use std::path::{Path, PathBuf};
 
 use fairway_control::check::{self, Files, Format, Report, Sources};
+use fairway_control::model::ProviderState;
+use fairway_control::provider::file::{self, FileOptions, FileSource};
 use serde_json::Value;
 
 fn folder() -> PathBuf {
@@ -33,8 +35,25 @@ fn fixture(paths: &[&str], flags: &[&str]) -> Report {
         Sources {
             read: &read,
             variable: &|_| None,
+            declared: &declared_in_folder,
         },
     )
+}
+
+/// What files of the fixtures' folder declare.
+fn declared_in_folder(options: &FileOptions) -> ProviderState {
+    let source = match &options.source {
+        FileSource::File(path) => FileSource::File(folder().join(path)),
+        FileSource::Directory(path) => FileSource::Directory(folder().join(path)),
+    };
+    file::read(&FileOptions {
+        source,
+        ..options.clone()
+    })
+}
+
+fn nothing(_: &FileOptions) -> ProviderState {
+    ProviderState::default()
 }
 
 /// Checks one text.
@@ -48,6 +67,7 @@ fn text(text: &str, flags: &[&str]) -> Report {
         Sources {
             read: &read,
             variable: &|_| None,
+            declared: &nothing,
         },
     )
 }
@@ -235,4 +255,41 @@ fn later_files_are_merged_over_earlier_ones_and_places_tell_the_file() {
         [PathBuf::from("a-misspelt-label.yml")]
     );
     assert!(report.compiled.middlewares.contains_key("strip@docker"));
+}
+
+#[test]
+fn files_of_the_command_line_are_read_and_told_by_line() {
+    let args = [
+        "check",
+        "--format",
+        "json",
+        "objects-of-files-that-are-not-known.yml",
+        "--",
+        "--providers.file.directory=dynamic",
+    ];
+    let (status, out, _) = run(&args);
+    assert_eq!(status, Some(1), "{out}");
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["routers"]["shop@docker"]["status"], "enabled");
+    assert_eq!(json["routers"]["docs@file"]["status"], "enabled");
+    assert_eq!(
+        json["middlewares"]["guard@file"]["usedBy"],
+        serde_json::json!(["docs@file", "shop@docker"])
+    );
+    let found = json["diagnostics"].as_array().unwrap();
+    let [one] = &found[..] else {
+        panic!("{found:#?}")
+    };
+    assert_eq!(
+        (&one["file"], &one["label"]),
+        (
+            &"dynamic/guard.yml".into(),
+            &"http.routers.slip.rul (line 7)".into()
+        )
+    );
+    let (_, out, _) = run(&[&args[..1], &args[3..]].concat());
+    assert!(
+        out.starts_with("dynamic/guard.yml: error: rul is not an option of a router\n"),
+        "{out}"
+    );
 }

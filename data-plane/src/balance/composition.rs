@@ -41,6 +41,18 @@ enum Kind {
     Failover(Failover),
 }
 
+/// Where a request would get to, for people.
+#[derive(Debug)]
+pub(crate) struct Outlook<'s> {
+    /// The one that it would get to.
+    pub(crate) balancer: &'s LoadBalancer,
+    /// In the order in which the request would get them: those of the balancer and of the
+    /// services that stand in for it, then those of services that share the requests.
+    pub(crate) servers: Vec<Candidate<'s>>,
+    /// Those whose main service gets the request, outermost first.
+    pub(crate) failovers: Vec<&'s Failover>,
+}
+
 /// The way of a request down to servers.
 #[derive(Debug)]
 pub(crate) struct Descent<'s> {
@@ -190,24 +202,26 @@ impl Service {
         }
     }
 
-    /// The balancer that this request would get to, and the servers in the order in
-    /// which it would get them: also those of services that share the requests or stand
-    /// in. Takes no turn. `None` if there is no way down.
-    pub(crate) fn candidates(
-        &self,
-        asking: Asking<'_>,
-    ) -> Option<(&LoadBalancer, Vec<Candidate<'_>>)> {
-        let first = self.descend(asking, Regard::Look)?.turn;
-        let mut servers = first.standings();
-        let fixed = self.is_fixed(asking);
-        for balancer in self.reached.iter().filter(|_| !fixed) {
-            for server in Turn::new(balancer, asking).standings() {
-                if !servers.iter().any(|(known, _)| known.key == server.0.key) {
-                    servers.push(server);
-                }
+    /// Where this request would get to. Takes no turn. `None` if there is no way down.
+    pub(crate) fn outlook(&self, asking: Asking<'_>) -> Option<Outlook<'_>> {
+        let Descent {
+            turn, failovers, ..
+        } = self.descend(asking, Regard::Look)?;
+        let mut servers = turn.standings();
+        for failover in failovers.iter().rev() {
+            if let Some(way) = failover.fallback.descend(asking, Regard::Look) {
+                add(&mut servers, way.turn.standings());
             }
         }
-        Some((first.balancer, servers))
+        let fixed = self.is_fixed(asking);
+        for balancer in self.reached.iter().filter(|_| !fixed) {
+            add(&mut servers, Turn::new(balancer, asking).standings());
+        }
+        Some(Outlook {
+            balancer: turn.balancer,
+            servers,
+            failovers,
+        })
     }
 
     /// Cookies and addresses alone decide who gets the request, and nobody stands in.
@@ -274,6 +288,15 @@ impl Service {
                 .iter()
                 .zip(services)
                 .all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+}
+
+/// Each once.
+fn add<'s>(servers: &mut Vec<Candidate<'s>>, more: Vec<Candidate<'s>>) {
+    for server in more {
+        if !servers.iter().any(|(known, _)| known.key == server.0.key) {
+            servers.push(server);
+        }
     }
 }
 

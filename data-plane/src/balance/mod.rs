@@ -29,7 +29,7 @@ mod transport;
 mod turn;
 mod weighted;
 
-pub(crate) use self::composition::{Descent, Service, Step};
+pub(crate) use self::composition::{Descent, Outlook, Service, Step};
 pub(crate) use self::failover::Failover;
 #[cfg(test)]
 pub(crate) use self::health::Verdict;

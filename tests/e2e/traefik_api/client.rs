@@ -143,6 +143,7 @@ fn check_services(raw: &RawData) {
         (balancer.strategy.as_str(), balancer.pass_host_header),
         ("wrr", true)
     );
+    assert!(balancer.response_forwarding.flush_interval.ends_with("ms"));
     let [server] = &balancer.servers[..] else {
         panic!("{balancer:?}")
     };

@@ -27,14 +27,15 @@ async fn every_field_is_as_documented() {
         "loadBalancer": {
             "servers": [{ "url": url("shop-1"), "container": "shop-1", "proxies": proxies }],
             "strategy": "wrr", "passHostHeader": true,
+            "responseForwarding": { "flushInterval": "-1ms" },
         },
         "serverStatus": { url("shop-1"): "UP" },
     });
     let router = json!({
         "name": "shop@docker", "provider": "docker", "status": "enabled",
         "entryPoints": ["http"], "using": ["http"], "middlewares": ["up@docker", "auth@docker"],
-        "service": "shop@docker", "rule": "Host(`shop.test`)", "priority": 17,
-        "priorityStr": "17", "containers": ["shop-1"],
+        "service": "shop@docker", "rule": "Host(`shop.test`)", "ruleSyntax": "v3",
+        "priority": 17, "priorityStr": "17", "containers": ["shop-1"],
     });
     let middleware = json!({
         "name": "auth@docker", "provider": "docker", "status": "enabled", "type": "headers",

@@ -64,6 +64,7 @@ async fn lists_are_searched_filtered_sorted_and_cut() {
         "tcp/middlewares",
         "udp/routers",
         "udp/services",
+        "certificates",
     ] {
         let found = page(&world, &format!("/api/{list}?search=x&status=enabled")).await;
         assert_eq!(found, (vec![], "1".to_owned()), "{list}");
@@ -91,6 +92,7 @@ async fn what_is_not_there_is_told_as_traefik_tells_it() {
         ("/api/tcp/routers/x@y", 404, "router not found: x@y"),
         ("/api/tcp/middlewares/x@y", 404, "middleware not found: x@y"),
         ("/api/udp/services/x@y", 404, "service not found: x@y"),
+        ("/api/certificates/00ff", 404, "certificate not found: 00ff"),
         (
             "/api/http/routers/%zz",
             400,

@@ -3,6 +3,7 @@
 mod client;
 mod field;
 mod list;
+mod service;
 mod shape;
 
 use fairway_tests::raw_client::{self, Reply};

@@ -53,6 +53,13 @@ pub(super) struct LoadBalancer {
     pub(super) servers: Vec<Server>,
     pub(super) strategy: String,
     pub(super) pass_host_header: bool,
+    pub(super) response_forwarding: ResponseForwarding,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResponseForwarding {
+    pub(super) flush_interval: String,
 }
 
 #[derive(Debug, Deserialize)]

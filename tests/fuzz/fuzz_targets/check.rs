@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use fairway_control::check::{self, Files, Format, Sources};
+use fairway_control::model::ProviderState;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -22,6 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     let sources = Sources {
         read: &read,
         variable: &|_| None,
+        declared: &|_| ProviderState::default(),
     };
     let report = check::check(&files, sources);
     let _ = report.print(Format::Text);

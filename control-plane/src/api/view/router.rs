@@ -17,6 +17,9 @@ pub(in crate::api) struct RouterView<'a> {
     pub(in crate::api) service: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(in crate::api) rule: &'a str,
+    /// Absent where nothing is known of the router but its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule_syntax: Option<&'static str>,
     pub(in crate::api) priority: i64,
     /// The largest priorities do not fit the numbers of JavaScript.
     priority_str: String,
@@ -37,6 +40,7 @@ impl<'a> RouterView<'a> {
             middlewares: value.map_or(&[][..], |router| &router.middlewares),
             service: value.map_or("", |router| &router.service),
             rule: value.map_or("", |router| &router.rule),
+            rule_syntax: value.map(|router| router.rule_syntax.word()),
             priority,
             priority_str: priority.to_string(),
             state: StateView::new(name, object),

@@ -19,6 +19,9 @@ pub(in crate::api) struct ServiceView<'a> {
     load_balancer: Option<LoadBalancerView<'a>>,
     #[serde(flatten)]
     parts: Option<PartsView<'a>>,
+    /// Qualified names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    middlewares: Vec<String>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub(in crate::api) kind: Option<&'static str>,
     #[serde(flatten)]
@@ -36,10 +39,19 @@ struct LoadBalancerView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sticky: Option<StickyView<'a>>,
     pass_host_header: bool,
+    response_forwarding: ResponseForwardingView,
     #[serde(skip_serializing_if = "Option::is_none")]
     health_check: Option<HealthCheckView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     passive_health_check: Option<PassiveHealthCheckView>,
+}
+
+/// Bytes of answers are passed on as soon as they come, which Traefik writes as a
+/// negative interval.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseForwardingView {
+    flush_interval: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,6 +88,7 @@ impl<'a> ServiceView<'a> {
             server_status: servers.iter().map(ServerView::status).collect(),
             load_balancer,
             parts: value.and_then(|service| PartsView::new(name, service)),
+            middlewares: object.middlewares(),
             kind: value.map(Service::type_name),
             state,
             used_by: used_by(object),
@@ -121,6 +134,9 @@ impl<'a> LoadBalancerView<'a> {
                 .as_ref()
                 .map(|cookie| StickyView::new(name, cookie)),
             pass_host_header: load_balancer.pass_host_header,
+            response_forwarding: ResponseForwardingView {
+                flush_interval: "-1ms",
+            },
             health_check: load_balancer
                 .health_check
                 .as_deref()

@@ -5,6 +5,7 @@ use std::io;
 
 use super::*;
 use crate::compose::containers;
+use crate::model::ProviderState;
 
 /// Loads files by name; the first is the one asked for, others that start with
 /// `over` are given after it.
@@ -31,6 +32,7 @@ fn project(files: &[(&str, &str)]) -> Project {
     let sources = Sources {
         read: &read,
         variable: &variable,
+        declared: &|_| ProviderState::default(),
     };
     load(&request, "My.Shop", sources)
 }

@@ -59,6 +59,8 @@ fn a_mistake_is_told_with_its_place_and_a_cure() {
         ("(Host(`a`)", 1, "no partner", "close it"),
         ("Host(`a`", 9, "have no end", "`)`"),
         ("Host(`a)", 6, "no partner", "back quote"),
+        ("Host(`a`)\"", 10, "no partner", "take it out"),
+        ("Host(`a`)`", 10, "no partner", "take it out"),
         ("Host(`a`) AND Host(`b`)", 11, "`AND` is not an operator", "`&&`"),
         ("Host(`a`) or Host(`b`)", 11, "`or` is not an operator", "`||`"),
         ("not Host(`a`)", 1, "`not` is not an operator", "`!`"),

@@ -27,7 +27,7 @@ pub(super) async fn tell_way_in(
         let middleware = route.middlewares.get(passage.passed);
         let name = middleware.map_or("", |it| it.name()).to_owned();
         let step = match pause {
-            Pause::Ask(auth) => ask(&mut passage, name, &auth),
+            Pause::Ask(auth) => ask(&mut passage, head, name, &auth),
             Pause::Enter(limit) => decide(&mut passage, name, limit.foretell()),
             Pause::Around(around) => decide(&mut passage, name, around.foretell()),
         };
@@ -44,8 +44,16 @@ pub(super) async fn tell_way_in(
     passage
 }
 
-fn ask(passage: &mut Passage, name: String, auth: &ForwardAuth) -> wire::MiddlewareStep {
-    passage.go_on(Recall::Cookies(Vec::new()));
+/// Whoever is asked is taken to agree, and to add nothing: of what the client sent in the
+/// place of its answer nothing is left either way.
+fn ask(
+    passage: &mut Passage,
+    head: &mut Head,
+    name: String,
+    auth: &ForwardAuth,
+) -> wire::MiddlewareStep {
+    let granted = auth.grant(&HeaderMap::new(), head);
+    passage.go_on(Recall::Cookies(granted.cookies));
     let asks = format!("asks {auth}; what follows is so if that server agrees");
     let mut effects = vec![asks];
     effects.extend(auth.effects_of_yes());

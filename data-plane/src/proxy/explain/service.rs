@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
+use http::header::UPGRADE;
 
 use super::super::arrival;
 use super::super::error::ProxyError;
@@ -10,14 +11,27 @@ use super::super::forward::based;
 use super::super::head::Head;
 use super::super::service::no_share;
 use super::text;
-use crate::balance::{Asking, Mirroring, Server, Service, Standing, Step, Why};
+use crate::balance::{Asking, Failover, Mirroring, Outlook, Server, Service, Standing, Step, Why};
 
 /// Steps at most: more than a table can have.
 const MAX_STEPS: usize = 64;
+/// Kind of a step.
+const FAILOVER: &str = "failover";
 
 /// Says which way the request goes and who could get it.
 pub(super) fn tell_service(
     service: &Service,
+    head: &mut Head,
+    draining: bool,
+    told: &mut wire::Explanation,
+) -> Result<(), ProxyError> {
+    tell_way(service, Vec::new(), head, draining, told)
+}
+
+/// `around`: those that stand in for the answers of `service`, outermost first.
+fn tell_way<'s>(
+    service: &'s Service,
+    mut around: Vec<&'s Failover>,
     head: &mut Head,
     draining: bool,
     told: &mut wire::Explanation,
@@ -27,25 +41,78 @@ pub(super) fn tell_service(
         headers: &head.headers,
     };
     tell_steps(service, asking, told);
-    let (first, servers) = service
-        .candidates(asking)
-        .ok_or_else(|| no_share(service))?;
-    if let Some(answer) = arrival::depart(first, head, draining) {
+    let Some(Outlook {
+        balancer,
+        servers,
+        failovers,
+    }) = service.outlook(asking)
+    else {
+        return tell_failed(no_share(service), around, head, draining, told);
+    };
+    around.extend(failovers);
+    if let Some(answer) = arrival::depart(balancer, head, draining) {
+        while let Some(failover) = around.pop() {
+            if failover.replaces(answer.status) {
+                let main = &failover.main.name;
+                let why = format!("{main} answers {}, for which", answer.status.as_u16());
+                tell_fallback(failover, why, told);
+                return tell_way(&failover.fallback, around, head, draining, told);
+            }
+        }
         told.status = answer.status.as_u16().into();
         answer.reason.clone_into(&mut told.reason);
-        told.detail = format!("the proxy is the service {} itself", first.name);
+        told.detail = format!("the proxy is the service {} itself", balancer.name);
         return Ok(());
     }
     let target = head.target().map_err(|_| ProxyError::Target)?;
-    told.servers = servers.iter().map(candidate).collect();
+    for server in servers.iter().map(candidate) {
+        if !told.servers.iter().any(|known| is_same(known, &server)) {
+            told.servers.push(server);
+        }
+    }
     let asked = servers.iter().find(|(_, standing)| standing.may_be_asked());
-    let Some((server, _)) = asked.filter(|_| !first.is_empty()) else {
-        return Err(ProxyError::NoServer(first.unavailable_reason()));
+    let Some((server, _)) = asked.filter(|_| !balancer.is_empty()) else {
+        let error = ProxyError::NoServer(balancer.unavailable_reason());
+        return tell_failed(error, around, head, draining, told);
     };
     based(&server.base_path, &target)?
         .as_str()
         .clone_into(&mut told.target);
     Ok(())
+}
+
+/// There is no server, unless another service stands in.
+fn tell_failed(
+    error: ProxyError,
+    mut around: Vec<&Failover>,
+    head: &mut Head,
+    draining: bool,
+    told: &mut wire::Explanation,
+) -> Result<(), ProxyError> {
+    let Some(failover) = around.pop() else {
+        return Err(error);
+    };
+    let why = format!("{} has no server, so", failover.main.name);
+    tell_fallback(failover, why, told);
+    tell_way(&failover.fallback, around, head, draining, told)
+}
+
+/// Back at the failover, one more step.
+fn tell_fallback(failover: &Failover, why: String, told: &mut wire::Explanation) {
+    let (main, fallback) = (&failover.main.name, &failover.fallback.name);
+    let mut steps = told.services.iter().rev();
+    let before = steps.find(|step| step.next == *main && step.kind == FAILOVER);
+    let name = before.map(|step| step.name.clone()).unwrap_or_default();
+    told.services.push(wire::ServiceStep {
+        name,
+        kind: FAILOVER.to_owned(),
+        next: fallback.clone(),
+        effect: format!("{why} {fallback} stands in"),
+    });
+}
+
+fn is_same(a: &wire::Candidate, b: &wire::Candidate) -> bool {
+    (&a.url, &a.container) == (&b.url, &b.container)
 }
 
 fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explanation) {
@@ -63,7 +130,14 @@ fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explan
                 let why = "by the client's address";
                 ("highestRandomWeight", next, why.to_owned())
             }
-            Step::Mirroring(mirroring) => ("mirroring", &mirroring.main, copies(mirroring)),
+            Step::Mirroring(mirroring) => {
+                let switches = asking.headers.contains_key(UPGRADE);
+                let effect = match switches {
+                    true => "nobody gets copies, as the request switches protocols".to_owned(),
+                    false => copies(mirroring),
+                };
+                ("mirroring", &mirroring.main, effect)
+            }
             Step::Failover(failover, next) => {
                 let name = &failover.main.name;
                 let is_main = std::ptr::eq(&**next, &*failover.main);
@@ -75,7 +149,7 @@ fn tell_steps(mut service: &Service, asking: Asking<'_>, told: &mut wire::Explan
                     true => "neither of the two has a usable server".to_owned(),
                     false => format!("{name} has no usable server"),
                 };
-                ("failover", next, effect)
+                (FAILOVER, next, effect)
             }
         };
         told.services.push(wire::ServiceStep {

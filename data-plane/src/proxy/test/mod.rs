@@ -23,6 +23,7 @@ use std::sync::{Arc, mpsc};
 
 use fairway_proto::discovery::v1 as proto;
 use futures_util::FutureExt;
+use socket2::{Domain, Socket, Type};
 use tokio::sync::watch;
 
 use self::wire::{Origin, Wire};
@@ -242,10 +243,14 @@ fn resources(site: Site) -> Vec<proto::Resource> {
     all
 }
 
-/// An address nothing listens on.
+/// An address nothing listens on, nor ever will: it stays bound.
 fn closed_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any.into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address
 }
 
 /// What an origin saw, for the test's thread.

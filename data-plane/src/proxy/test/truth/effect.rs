@@ -7,9 +7,11 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
 use super::super::wire::Message;
-use super::SAID;
+use super::origin::SAID;
+use super::request::is_sticky;
 
-/// Headers as lines of text, several of one name joined.
+/// Headers as lines of text, several of one name joined. Without the cookies that name
+/// servers and services, which are not told.
 pub(super) type Lines = BTreeMap<String, String>;
 
 /// What nobody tells, or not for long: of the connection, and the proxy's own.
@@ -29,6 +31,9 @@ pub(super) fn lines(message: &Message) -> Lines {
     let head = message.head.lines().skip(1);
     for (name, value) in head.filter_map(|line| line.split_once(':')) {
         let value = value.trim();
+        if name.eq_ignore_ascii_case("set-cookie") && is_sticky(value) {
+            continue;
+        }
         lines
             .entry(name.to_ascii_lowercase())
             .and_modify(|line| *line = format!("{line}, {value}"))
@@ -127,9 +132,14 @@ fn compare_coding(
         let Some(vary) = lines.get_mut("vary") else {
             continue;
         };
-        let names = vary.split(',').map(str::trim);
-        let names = names.filter(|name| !name.eq_ignore_ascii_case("accept-encoding"));
-        *vary = Vec::from_iter(names).join(",");
+        // A name that is there twice says no more than once.
+        let mut names: Vec<&str> = Vec::new();
+        for name in vary.split(',').map(str::trim) {
+            if !name.eq_ignore_ascii_case("accept-encoding") && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        *vary = names.join(",");
         if vary.is_empty() {
             lines.remove("vary");
         }

@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 
 use fairway_proto::discovery::v1 as proto;
 use proptest::prelude::*;
-use proptest::sample::Index;
 
 use super::SECRET;
 use crate::routing::fixture::{
@@ -14,7 +13,10 @@ use crate::routing::fixture::{
 
 /// The routers of a configuration: rule, priority, entry points, middlewares, service
 /// and loop guard.
-pub(super) type Routers = Vec<(proto::Matcher, i64, Vec<usize>, Vec<Index>, usize, bool)>;
+pub(super) type Routers = Vec<(proto::Matcher, i64, Vec<usize>, Vec<usize>, usize, bool)>;
+
+/// Stands for the cookies that the client was given.
+pub(super) const GIVEN: &str = "{given}";
 
 /// Method, target, host, header lines, entry point, client.
 pub(super) type Asked = (
@@ -57,8 +59,8 @@ pub(super) fn routers() -> impl Strategy<Value = Routers> {
         rules(),
         1_i64..4,
         entry_points,
-        prop::collection::vec(any::<Index>(), 0..5),
-        0..11_usize,
+        prop::collection::vec(0..99_usize, 0..5),
+        0..999_usize,
         any::<bool>(),
     );
     prop::collection::vec(one, 0..8)
@@ -128,7 +130,13 @@ pub(super) fn requests() -> impl Strategy<Value = Vec<Asked>> {
         ("X-Forwarded-Host", "b.test"),
     ]);
     let line = lines.prop_map(|line| vec![line]);
-    let lines = prop_oneof![6 => line, 2 => credentials(), 3 => cross_origin(), 2 => codings()];
+    let lines = prop_oneof![
+        6 => line,
+        2 => credentials(),
+        3 => cross_origin(),
+        2 => codings(),
+        3 => cookies(),
+    ];
     let lines = prop::collection::vec(lines, 0..3).prop_map(|lines| lines.concat());
     let wild = (methods, targets, hosts, lines, 0..2_usize, clients());
     prop::collection::vec(prop_oneof![wild, tame()], 1..12)
@@ -139,7 +147,13 @@ fn tame() -> impl Strategy<Value = Asked> {
     let methods = prop::sample::select(vec!["GET", "POST", "OPTIONS"]);
     let targets = prop::sample::select(vec!["/", "/a", "/a/b?q=1", "/a%3fb", "/old/x?y=1"]);
     let hosts = prop::sample::select(vec!["a.test", "b.test", "x.a.test"]);
-    let lines = prop_oneof![Just(Vec::new()), credentials(), cross_origin(), codings()];
+    let lines = prop_oneof![
+        1 => Just(Vec::new()),
+        1 => credentials(),
+        1 => cross_origin(),
+        1 => codings(),
+        2 => cookies(),
+    ];
     let targets = targets.prop_map(str::to_owned);
     (methods, targets, hosts, lines, 0..2_usize, clients())
 }
@@ -180,6 +194,22 @@ fn codings() -> impl Strategy<Value = Lines> {
         "gzip;q=0",
     ]);
     wishes.prop_map(|wish| vec![("Accept-Encoding", wish)])
+}
+
+/// Of a client that keeps to a server or a service, those it was given among them.
+fn cookies() -> impl Strategy<Value = Lines> {
+    let lines = prop::sample::select(vec![
+        GIVEN,
+        GIVEN,
+        GIVEN,
+        "_server=k-a",
+        "x=1; _server=k-b; _way=k-s2",
+        "_server=k-dead",
+        "_way=k-s5",
+        "_way=s4@test",
+        "_server=nobody; _way=k-s0",
+    ]);
+    lines.prop_map(|line| vec![("Cookie", line)])
 }
 
 fn cross_origin() -> impl Strategy<Value = Lines> {
