@@ -6,7 +6,7 @@ API_PORT := $(or $(FAIRWAY_API_PORT),8081)
 GRPC_PORT := $(or $(FAIRWAY_GRPC_PORT),9090)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nextest grpc-clients images up down test test-docker bench bench-slow fuzz fmt lint
+.PHONY: help setup nextest grpc-clients browser images up down test test-docker bench bench-slow fuzz fmt lint
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,7 @@ up: setup ## Bring up the demo: control plane, two proxies, a static site and an
 	@echo
 	@echo "static site   http://localhost:$(HTTP_PORT)/            curl -H 'Host: demo.res.ch' localhost:$(HTTP_PORT)/"
 	@echo "JSON API      http://localhost:$(HTTP_PORT)/api/flats/  curl -H 'Host: demo.res.ch' localhost:$(HTTP_PORT)/api/flats/"
+	@echo "dashboard     http://localhost:$(API_PORT)/"
 	@echo "configuration http://localhost:$(API_PORT)/api/rawdata curl localhost:$(API_PORT)/api/rawdata"
 	@echo "gRPC          localhost:$(GRPC_PORT)                   grpcurl -plaintext localhost:$(GRPC_PORT) list"
 	@echo
@@ -40,12 +41,18 @@ target/grpc-clients/installed: tests/grpc/requirements.txt tests/attack/requirem
 	target/grpc-clients/bin/pip install --quiet $(addprefix -r ,$^)
 	@touch $@
 
+browser: ## Make sure that Chromium and ChromeDriver are there
+	@for tool in chromium chromedriver; do command -v $$tool >/dev/null || { \
+		[ "$$(id -u)" = 0 ] || { echo "$$tool is missing, and only root can install it: apt-get install chromium chromium-driver" >&2; exit 1; }; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+			chromium chromium-driver fonts-dejavu-core >/dev/null; exit; }; done
+
 # Images of their own, built quickly: the tests are about behaviour.
 test test-docker: export FAIRWAY_TAG := test
 test test-docker: export FAIRWAY_LTO := off
 test test-docker: export FAIRWAY_CODEGEN_UNITS := 16
 
-test: images nextest grpc-clients ## Run every test, those on the real Docker Engine too
+test: images nextest grpc-clients browser ## Run every test, those on the real Docker Engine too
 	cargo nextest run --workspace --locked --no-fail-fast
 	cargo test --doc --workspace --locked
 

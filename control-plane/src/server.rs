@@ -26,6 +26,7 @@ use tracing::{error, info};
 use crate::api::{self, Api};
 use crate::config::StaticConfig;
 use crate::discovery::{DiscoveryServer, Nodes};
+use crate::history::Historian;
 use crate::inspection::InspectionServer;
 use crate::model::ProviderState;
 use crate::provider::docker::DockerVitals;
@@ -143,6 +144,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         providers.insert(FILE_PROVIDER.to_owned(), seen);
         tasks.spawn(file::run(options, out));
     }
+    let declared = providers.clone();
     let reconciler = Reconciler {
         entry_points: config.entry_points.clone(),
         closed_entry_points: config.closed_entry_points.clone(),
@@ -172,15 +174,29 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         started: SystemTime::now(),
     });
     let serves_metrics = config.serves_metrics();
+    let historian = Historian::new(
+        latest.clone(),
+        compiled_seen.clone(),
+        nodes.clone(),
+        declared.values().cloned(),
+    );
+    let history = historian.subscribe();
+    tasks.spawn(historian.run());
+
+    let api_options = config.api.clone().unwrap_or_default();
     let shown = Api {
         compiled: compiled_seen.clone(),
         latest: latest.clone(),
         nodes: nodes.clone(),
+        declared,
+        history,
         stats: stats.clone(),
         internal_services: config.internal_services(),
         providers: config.providers().collect(),
         started: SystemTime::now(),
-        api: config.api.is_some_and(|api| api.insecure),
+        api: api_options.insecure,
+        dashboard: api_options.dashboard,
+        dashboard_name: api_options.dashboard_name,
         ping: config.ping,
         metrics: page.clone().filter(|_| serves_metrics),
         terminating: terminating_seen,

@@ -87,7 +87,7 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
             name.to_owned(),
             Arc::new(ProviderState {
                 config,
-                diagnostics: Vec::new(),
+                ..ProviderState::default()
             }),
         )
     });

@@ -89,7 +89,7 @@ fn compiled(services: &[(&str, Service)]) -> Compiled {
     let states = [("file", file), ("docker", docker)].map(|(name, config)| {
         let state = ProviderState {
             config,
-            diagnostics: Vec::new(),
+            ..ProviderState::default()
         };
         (name.to_owned(), Arc::new(state))
     });

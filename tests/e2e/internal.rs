@@ -90,11 +90,34 @@ async fn the_api_is_reached_through_a_router_and_its_middlewares() {
     assert_eq!((head.status(), head.body.len()), (200, 0));
     let refused = ask(&world, "POST /api/overview", "Content-Length: 2\r\n", "{}").await;
     assert_eq!(refused.status(), 405);
-    for (path, status) in [("/api/nothing", 404), ("/", 404), ("/ping", 404)] {
+    for (path, status) in [("/api/nothing", 404), ("/nothing", 404), ("/ping", 404)] {
         let reply = ask(&world, &format!("GET {path}"), "", "").await;
         assert_eq!(reply.status(), status, "{path}");
         assert!(reply.text().contains("404 page not found"), "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dashboard_is_reached_through_a_router_and_its_middlewares() {
+    let world = with_api().await;
+    let root = ask(&world, "GET /", "", "").await;
+    assert_eq!(root.status(), 302);
+    assert_eq!(root.head.header("location"), Some("/dashboard/"));
+    let page = ask(&world, "GET /dashboard/", "", "").await;
+    assert_eq!(page.status(), 200);
+    let policy = page.head.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let script = ask(&world, "GET /dashboard/js/main.js", "", "").await;
+    assert_eq!(script.status(), 200);
+    let question = r#"{"url":"http://panel.test/api/overview","headers":["X-A: 1"]}"#;
+    let length = format!("Content-Length: {}\r\n", question.len());
+    let told = ask(&world, "POST /api/explain", &length, question).await;
+    assert_eq!(told.status(), 200, "{}", told.text());
+    let nobody = exchange(
+        RawClient::connect(world.http()).await.unwrap(),
+        "GET /dashboard/",
+    );
+    assert_eq!(nobody.await.status(), 404, "without the router's host");
 }
 
 async fn exchange(mut client: RawClient, request: &str) -> Reply {

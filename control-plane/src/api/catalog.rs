@@ -8,7 +8,7 @@ use fairway_proto::discovery::v1::{ResourceId, ResourceKind, ServerHealth};
 
 use super::internal::Internal;
 use super::view::{MiddlewareView, RouterView, ServiceView};
-use crate::compile::{Compiled, Object};
+use crate::compile::{Compiled, Object, Router};
 use crate::discovery::NodeStatus;
 use crate::snapshot::{ResourceKey, Snapshot};
 
@@ -59,14 +59,66 @@ impl<'a> Catalog<'a> {
     /// Every service, by name.
     pub(super) fn services(&self) -> Vec<ServiceView<'a>> {
         let all = merged(&self.compiled.services, &self.internal.services);
-        all.map(|(name, object)| {
-            let mut view = ServiceView::new(name, object, &self.proxies.serving(name));
-            if let Some(own) = self.internal.services.get(name) {
-                view.also_used_by(own);
-            }
-            view
-        })
-        .collect()
+        all.filter_map(|(name, _)| self.service(name)).collect()
+    }
+
+    /// The proxies.
+    pub(super) fn nodes(&self) -> &'a [NodeStatus] {
+        self.proxies.nodes
+    }
+
+    /// It serves the latest configuration.
+    pub(super) fn is_current(&self, node: &NodeStatus) -> bool {
+        let latest = self.proxies.latest;
+        latest.is_some_and(|latest| node.serves(latest.version()))
+    }
+
+    /// One router.
+    pub(super) fn router(&self, name: &str) -> Option<(&'a str, &'a Object<Router>)> {
+        let found = self.compiled.routers.get_key_value(name);
+        let (name, object) = found.or_else(|| self.internal.routers.get_key_value(name))?;
+        Some((name, object))
+    }
+
+    /// Those of these routers that there are.
+    pub(super) fn routers_named(
+        &self,
+        names: impl IntoIterator<Item = &'a String>,
+    ) -> impl Iterator<Item = RouterView<'a>> {
+        let found = names.into_iter().filter_map(|name| self.router(name));
+        found.map(|(name, object)| RouterView::new(name, object))
+    }
+
+    /// The routers that lead to a service.
+    pub(super) fn users_of_service(&self, name: &str) -> impl Iterator<Item = RouterView<'a>> {
+        let objects = [&self.compiled.services, &self.internal.services];
+        let users = objects.into_iter().filter_map(|all| all.get(name));
+        let users: BTreeSet<&String> = users.flat_map(|object| &object.used_by).collect();
+        self.routers_named(users)
+    }
+
+    /// The name of a service, for as long as it is there.
+    pub(super) fn name_of_service(&self, name: &str) -> Option<&'a str> {
+        let found = self.compiled.services.get_key_value(name);
+        let (name, _) = found.or_else(|| self.internal.services.get_key_value(name))?;
+        Some(name)
+    }
+
+    /// One service.
+    pub(super) fn service(&self, name: &'a str) -> Option<ServiceView<'a>> {
+        let own = self.internal.services.get(name);
+        let object = self.compiled.services.get(name).or(own)?;
+        let mut view = ServiceView::new(name, object, &self.proxies.serving(name));
+        if let Some(own) = own {
+            view.also_used_by(own);
+        }
+        Some(view)
+    }
+
+    /// One middleware.
+    pub(super) fn middleware(&self, name: &'a str) -> Option<MiddlewareView<'a>> {
+        let object = self.compiled.middlewares.get(name)?;
+        Some(MiddlewareView::new(name, object))
     }
 
     /// Every middleware, by name.
@@ -95,11 +147,7 @@ impl<'a> Proxies<'a> {
             return Serving::default();
         };
         let nodes = self.nodes.iter().filter(|node| {
-            node.is_connected()
-                && node
-                    .acked
-                    .as_ref()
-                    .is_some_and(|(version, _)| version == latest.version())
+            node.serves(latest.version())
                 && !node
                     .rejections
                     .iter()

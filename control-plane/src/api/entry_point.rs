@@ -21,8 +21,9 @@ pub(super) async fn list(State(shared): State<Shared>, uri: Uri) -> Response {
         .iter()
         .map(|(name, options)| view(name, options))
         .collect();
+    let total = all.len();
     match Query::parse(&uri).page(all) {
-        Ok((page, next)) => respond::page(&page, next),
+        Ok((page, next)) => respond::page(&page, next, total),
         Err(error) => respond::error(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }

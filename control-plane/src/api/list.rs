@@ -19,6 +19,12 @@ pub(super) trait Listed {
     fn searched(&self) -> Vec<&str>;
     /// Its place by this key of `sortBy`; names decide where it is equal.
     fn compare(&self, other: &Self, key: &str) -> Ordering;
+    /// Name of its provider.
+    fn provider(&self) -> &str;
+    /// Only routers are on entry points.
+    fn is_on(&self, _entry_point: &str) -> bool {
+        true
+    }
     /// Only routers use services.
     fn uses_service(&self, _name: &str) -> bool {
         true
@@ -95,6 +101,10 @@ impl Query {
                 .value("status")
                 .is_none_or(|it| it.eq_ignore_ascii_case(item.status()))
             && self
+                .value("provider")
+                .is_none_or(|it| it.eq_ignore_ascii_case(item.provider()))
+            && self.value("entryPoint").is_none_or(|it| item.is_on(it))
+            && self
                 .value("serviceName")
                 .is_none_or(|name| item.uses_service(name))
             && self
@@ -102,12 +112,16 @@ impl Query {
                 .is_none_or(|name| item.uses_middleware(name))
     }
 
-    fn value(&self, name: &str) -> Option<&str> {
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(parameter, _)| parameter == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    fn number(&self, parameter: &'static str, default: usize) -> Result<usize, PageError> {
+    pub(super) fn number(
+        &self,
+        parameter: &'static str,
+        default: usize,
+    ) -> Result<usize, PageError> {
         let Some(value) = self.value(parameter) else {
             return Ok(default);
         };
@@ -130,6 +144,14 @@ impl Listed for RouterView<'_> {
 
     fn searched(&self) -> Vec<&str> {
         vec![self.state.name, self.rule]
+    }
+
+    fn provider(&self) -> &str {
+        self.state.provider
+    }
+
+    fn is_on(&self, entry_point: &str) -> bool {
+        self.entry_points.iter().any(|it| it == entry_point)
     }
 
     fn compare(&self, other: &Self, key: &str) -> Ordering {
@@ -168,6 +190,10 @@ impl Listed for ServiceView<'_> {
         vec![self.state.name]
     }
 
+    fn provider(&self) -> &str {
+        self.state.provider
+    }
+
     fn compare(&self, other: &Self, key: &str) -> Ordering {
         match key {
             "type" => self.kind.cmp(&other.kind),
@@ -190,6 +216,10 @@ impl Listed for MiddlewareView<'_> {
         vec![self.state.name]
     }
 
+    fn provider(&self) -> &str {
+        self.state.provider
+    }
+
     fn compare(&self, other: &Self, key: &str) -> Ordering {
         match key {
             "type" => self.kind.cmp(&other.kind),
@@ -210,6 +240,10 @@ impl Listed for () {
 
     fn searched(&self) -> Vec<&str> {
         Vec::new()
+    }
+
+    fn provider(&self) -> &str {
+        ""
     }
 
     fn compare(&self, (): &Self, _: &str) -> Ordering {
@@ -344,6 +378,8 @@ mod tests {
             ("serviceName=web@docker", &["one", "six"]),
             ("serviceName=web", &[]),
             ("middlewareName=auth@file", &["six"]),
+            ("provider=File", &["six"]),
+            ("entryPoint=b", &["two"]),
             ("middlewareName=auth", &[]),
             (
                 "serviceName=web@docker&middlewareName=auth@docker",

@@ -1,4 +1,5 @@
-//! The HTTP API on entry point `traefik`: Traefik's read-only JSON, `/ping` and `/metrics`.
+//! The HTTP API on entry point `traefik`: Traefik's read-only JSON, `/ping`, `/metrics`, and
+//! what the [`crate::dashboard`] needs beside it.
 //!
 //! Reads what [`crate::reconcile`] published and what [`crate::discovery`] knows
 //! of the proxies; changes nothing. Field names, filters, pages and errors are
@@ -7,12 +8,19 @@
 //! stands beside it. Secrets in options are redacted.
 
 mod catalog;
+mod changes;
 mod decode;
+mod detail;
+mod diagnostics;
 mod entry_point;
+mod events;
+mod explain;
 mod internal;
 mod list;
+mod map;
 mod object;
 mod overview;
+mod proxies;
 pub(crate) mod rawdata;
 mod respond;
 mod stats;
@@ -27,15 +35,19 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::compile::Compiled;
 use crate::config::{EntryPointOptions, InternalServices};
+use crate::dashboard;
 use crate::discovery::{Nodes, SnapshotReceiver};
+use crate::history::HistoryReceiver;
+use crate::reconcile::ProviderReceiver;
 use crate::stats::{Page, Stats};
 use catalog::Catalog;
+use events::Streams;
 use internal::Internal;
 
 /// What the API shows.
@@ -47,6 +59,10 @@ pub struct Api {
     pub latest: SnapshotReceiver,
     /// The proxies.
     pub nodes: Nodes,
+    /// What providers declare, by provider.
+    pub declared: BTreeMap<String, ProviderReceiver>,
+    /// The last changes.
+    pub history: HistoryReceiver,
     /// What they have counted.
     pub stats: Stats,
     /// Entry points of the static configuration.
@@ -57,6 +73,10 @@ pub struct Api {
     pub internal_services: InternalServices,
     /// Serve `/api/*` on the API's entry point.
     pub api: bool,
+    /// Serve the dashboard wherever the API is served.
+    pub dashboard: bool,
+    /// What the dashboard is called besides its name.
+    pub dashboard_name: String,
     /// Serve `/ping` there.
     pub ping: bool,
     /// Serve `/metrics` there.
@@ -72,6 +92,7 @@ pub struct Api {
 struct Shared {
     api: Arc<Api>,
     internal: Arc<Internal>,
+    streams: Streams,
 }
 
 impl Api {
@@ -103,8 +124,18 @@ impl Api {
                 .route("/api/version", get(version))
                 .route("/api/entrypoints", get(entry_point::list))
                 .route("/api/entrypoints/{name}", get(entry_point::one))
+                .route("/api/map", get(map::answer))
+                .route("/api/proxies", get(proxies::answer))
+                .route("/api/diagnostics", get(diagnostics::answer))
+                .route("/api/changes", get(changes::answer))
+                .route("/api/events", get(events::answer))
+                .route("/api/explain", post(explain::answer))
+                .merge(detail::routes())
                 .merge(object::routes())
                 .merge(stats::routes());
+        }
+        if api && self.dashboard {
+            router = router.merge(dashboard::routes());
         }
         let open = internal::Open {
             api: self.api,
@@ -115,6 +146,7 @@ impl Api {
         let shared = Shared {
             api: Arc::new(self),
             internal: Arc::new(internal),
+            streams: Streams::default(),
         };
         router.fallback(not_found).with_state(shared)
     }
@@ -152,11 +184,18 @@ pub(crate) fn metrics(page: &Page) -> Response {
 }
 
 async fn version(State(shared): State<Shared>) -> Response {
-    respond::json(&json!({
+    let mut version = json!({
         "Version": env!("CARGO_PKG_VERSION"),
         "Codename": "fairway",
         "startDate": time::rfc3339(shared.api.started),
-    }))
+    });
+    if let Some(fields) = version.as_object_mut()
+        && !shared.api.dashboard_name.is_empty()
+    {
+        let name = shared.api.dashboard_name.as_str();
+        fields.insert("dashboardName".to_owned(), name.into());
+    }
+    respond::json(&version)
 }
 
 async fn not_found() -> Response {

@@ -63,10 +63,12 @@ async fn middleware(State(shared): State<Shared>, uri: Uri) -> Response {
     shared.with_catalog(|catalog| one(catalog.middlewares(), &uri, "middleware"))
 }
 
-fn list<T: Listed + Serialize>(all: Vec<T>, uri: &Uri) -> Response {
+pub(super) fn list<T: Listed + Serialize>(all: Vec<T>, uri: &Uri) -> Response {
     let query = Query::parse(uri);
-    match query.page(query.select(all)) {
-        Ok((page, next)) => respond::page(&page, next),
+    let selected = query.select(all);
+    let total = selected.len();
+    match query.page(selected) {
+        Ok((page, next)) => respond::page(&page, next, total),
         Err(error) => respond::error(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }

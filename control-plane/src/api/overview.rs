@@ -5,8 +5,9 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::view::StateView;
+use super::view::{ServiceView, StateView};
 use super::{Catalog, Shared, respond};
+use crate::model::Severity;
 
 /// How many objects of a kind, and how many of them are not well.
 #[derive(Debug, Default, Serialize)]
@@ -27,10 +28,11 @@ pub(super) async fn answer(State(shared): State<Shared>) -> Response {
 
 fn overview(catalog: &Catalog<'_>, providers: &[&str], metrics: &str) -> Value {
     let none = Counts::default;
+    let services = catalog.services();
     json!({
         "http": {
             "routers": Counts::of(catalog.routers().iter().map(|it| &it.state)),
-            "services": Counts::of(catalog.services().iter().map(|it| &it.state)),
+            "services": Counts::of(services.iter().map(|it| &it.state)),
             "middlewares": Counts::of(catalog.middlewares().iter().map(|it| &it.state)),
         },
         "tcp": { "routers": none(), "services": none(), "middlewares": none() },
@@ -38,19 +40,56 @@ fn overview(catalog: &Catalog<'_>, providers: &[&str], metrics: &str) -> Value {
         "certificates": none(),
         "features": { "tracing": "", "metrics": metrics, "accessLog": false },
         "providers": providers,
+        // Beside what Traefik has.
+        "servers": Counts::of_servers(&services),
+        "proxies": Counts::of_proxies(catalog),
+        "diagnostics": Counts::of_diagnostics(catalog),
     })
 }
 
 impl Counts {
     fn of<'a>(states: impl Iterator<Item = &'a StateView<'a>>) -> Self {
         states.fold(Self::default(), |mut counts, state| {
-            counts.total += 1;
-            match state.status {
-                "warning" => counts.warnings += 1,
-                "disabled" => counts.errors += 1,
-                _ => {}
-            }
+            counts.add(state.status == "warning", state.status == "disabled");
             counts
         })
+    }
+
+    /// Those that are down for some proxies, and for all.
+    fn of_servers(services: &[ServiceView<'_>]) -> Self {
+        let mut counts = Self::default();
+        for server in services.iter().flat_map(ServiceView::all_servers) {
+            counts.add(server.is_partly_down(), server.is_down());
+        }
+        counts
+    }
+
+    /// Those that do not serve the latest version as sent, and those that are gone.
+    fn of_proxies(catalog: &Catalog<'_>) -> Self {
+        let mut counts = Self::default();
+        for node in catalog.nodes() {
+            let is_unwell = !catalog.is_current(node) || !node.rejections.is_empty();
+            counts.add(node.is_connected() && is_unwell, !node.is_connected());
+        }
+        counts
+    }
+
+    fn of_diagnostics(catalog: &Catalog<'_>) -> Self {
+        let mut counts = Self::default();
+        for finding in &catalog.compiled.diagnostics {
+            let is_error = finding.diagnostic.severity == Severity::Error;
+            counts.add(!is_error, is_error);
+        }
+        let connected = catalog.nodes().iter().filter(|node| node.is_connected());
+        for _ in connected.flat_map(|node| &node.rejections) {
+            counts.add(false, true);
+        }
+        counts
+    }
+
+    fn add(&mut self, is_warning: bool, is_error: bool) {
+        self.total += 1;
+        self.warnings += usize::from(is_warning);
+        self.errors += usize::from(is_error);
     }
 }

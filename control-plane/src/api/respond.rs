@@ -9,17 +9,20 @@ use serde_json::json;
 /// Number of the next page of a list; 1: there is none.
 const NEXT_PAGE: HeaderName = HeaderName::from_static("x-next-page");
 
+/// How many items all pages of a list have together. Traefik does not tell.
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
 /// 200 with a body.
 pub(super) fn json(body: &impl Serialize) -> Response {
     Json(body).into_response()
 }
 
-/// 200 with one page of a list.
-pub(super) fn page(body: &impl Serialize, next: usize) -> Response {
+/// 200 with one page of a list of `total` items.
+pub(super) fn page(body: &impl Serialize, next: usize, total: usize) -> Response {
     let mut response = json(body);
-    response
-        .headers_mut()
-        .insert(NEXT_PAGE, HeaderValue::from(next));
+    let headers = response.headers_mut();
+    headers.insert(NEXT_PAGE, HeaderValue::from(next));
+    headers.insert(TOTAL_COUNT, HeaderValue::from(total));
     response
 }
 

@@ -45,11 +45,6 @@ fn one(shared: &Shared, uri: &Uri, scope: Scope, word: &str) -> Response {
         let message = format!("unable to decode the {word}'s name");
         return respond::error(StatusCode::BAD_REQUEST, &message);
     };
-    match shared.api.stats.object(scope, &name) {
-        Some(found) => respond::json(&found),
-        None => {
-            let message = format!("no requests were counted for the {word} {name}");
-            respond::error(StatusCode::NOT_FOUND, &message)
-        }
-    }
+    // `null`: no requests were counted, which is not an error.
+    respond::json(&shared.api.stats.object(scope, &name))
 }

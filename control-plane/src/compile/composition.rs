@@ -179,7 +179,7 @@ fn degrade(name: &str, out: &mut Compiled) {
 }
 
 /// The service, and those that it consists of at any level.
-pub(super) fn reached(name: &str, out: &Compiled) -> BTreeSet<String> {
+pub(crate) fn reached(name: &str, out: &Compiled) -> BTreeSet<String> {
     let mut reached = BTreeSet::from([name.to_owned()]);
     let mut open = vec![name.to_owned()];
     while let Some(service) = open.pop() {

@@ -34,8 +34,8 @@ const AVAILABLE: &[(&str, wire::Internal, &str, &str)] = &[
 const ABSENT: &[(&str, &str, &str)] = &[
     (
         "dashboard",
-        "is not available yet",
-        "use api@internal to show the API",
+        "is not available on its own",
+        "use api@internal: it serves the API and the dashboard",
     ),
     (
         "rest",
@@ -160,8 +160,8 @@ mod tests {
         for (name, message, suggestion) in [
             (
                 "dashboard@internal",
-                "service dashboard@internal is not available yet",
-                "use api@internal to show the API",
+                "service dashboard@internal is not available on its own",
+                "use api@internal: it serves the API and the dashboard",
             ),
             (
                 "rest@internal",

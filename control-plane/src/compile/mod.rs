@@ -27,6 +27,7 @@ use fairway_proto::discovery::v1::Resource;
 use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ServersTransport};
 use crate::model::{Diagnostic, Middleware, ObjectId, ProviderState, Service, Severity};
 
+pub(crate) use composition::reached;
 pub(crate) use sticky::name as cookie_name;
 
 pub use middleware::named_files;

@@ -98,10 +98,25 @@ pub struct StaticConfig {
 }
 
 /// Options of the read API.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiOptions {
     /// Serve it on [`API_ENTRY_POINT`] without authentication.
     pub insecure: bool,
+    /// Serve the dashboard wherever the API is served.
+    pub dashboard: bool,
+    /// What the dashboard is called besides its name.
+    pub dashboard_name: String,
+}
+
+/// Traefik's defaults.
+impl Default for ApiOptions {
+    fn default() -> Self {
+        Self {
+            insecure: false,
+            dashboard: true,
+            dashboard_name: String::new(),
+        }
+    }
 }
 
 /// Which of Fairway's own services routers may use besides `noop@internal`.
@@ -226,7 +241,7 @@ impl StaticConfig {
     /// empty); `None` if none of them is on.
     #[must_use]
     pub fn api_address(&self) -> Option<&str> {
-        if self.ping || self.serves_metrics() || self.api.is_some_and(|api| api.insecure) {
+        if self.ping || self.serves_metrics() || self.api.as_ref().is_some_and(|api| api.insecure) {
             self.entry_points
                 .get(API_ENTRY_POINT)
                 .map(|entry| entry.address.as_str())

@@ -187,6 +187,12 @@ impl Default for Nodes {
 }
 
 impl NodeStatus {
+    /// It is connected and acknowledged this version last.
+    pub fn serves(&self, version: &str) -> bool {
+        let acked = self.acked.as_ref();
+        self.is_connected() && acked.is_some_and(|(acked, _)| acked == version)
+    }
+
     /// A stream is open.
     pub fn is_connected(&self) -> bool {
         self.disconnected_at.is_none()

@@ -5,7 +5,7 @@ use fairway_proto::inspection::v1::{Diagnostic, ExplainResponse, ProxyExplanatio
 use serde_json::{Value, json};
 
 /// One object for one proxy; for all of them a list and what they differ in.
-pub(super) fn write(all: bool, response: &ExplainResponse) -> String {
+pub(crate) fn value(all: bool, response: &ExplainResponse) -> Value {
     let diagnostics: Vec<_> = response.diagnostics.iter().map(diagnostic).collect();
     let mut proxies = response.proxies.iter().map(proxy);
     let mut value = if all {
@@ -19,7 +19,7 @@ pub(super) fn write(all: bool, response: &ExplainResponse) -> String {
     if let Some(object) = value.as_object_mut() {
         object.insert("diagnostics".to_owned(), Value::Array(diagnostics));
     }
-    format!("{value:#}\n")
+    value
 }
 
 fn proxy(of: &ProxyExplanation) -> Value {

@@ -3,7 +3,7 @@
 //! A client of the inspection service and no part of the control plane's own flow.
 //! The answer is a proxy's; this only writes it down, for a person or as JSON.
 
-mod json;
+pub(crate) mod json;
 mod text;
 
 use clap::{CommandFactory as _, Parser, ValueEnum};
@@ -107,7 +107,7 @@ pub async fn explain(options: &ExplainOptions) -> Result<String, ExplainError> {
     let response = ask(&options.server, request).await?;
     Ok(match options.format {
         Format::Text => text::write(options, &response),
-        Format::Json => json::write(options.all, &response),
+        Format::Json => format!("{:#}\n", json::value(options.all, &response)),
     })
 }
 
@@ -150,7 +150,7 @@ impl ExplainOptions {
     }
 
     /// The question.
-    fn request(&self) -> Result<ExplainRequest, ExplainError> {
+    pub(crate) fn request(&self) -> Result<ExplainRequest, ExplainError> {
         let bad = |why: &str| ExplainError::Url {
             url: self.url.clone(),
             why: why.to_owned(),

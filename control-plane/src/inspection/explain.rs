@@ -39,7 +39,8 @@ const ASPECTS: [Aspect; 6] = [
 ];
 
 impl InspectionServer {
-    pub(super) async fn ask(&self, asked: ExplainRequest) -> Result<ExplainResponse, Status> {
+    /// Asks and compares.
+    pub(crate) async fn ask(&self, asked: ExplainRequest) -> Result<ExplainResponse, Status> {
         let request = asked.request.unwrap_or_default();
         let nodes = self.nodes.list();
         let proxies = match asked.proxies {

@@ -8,20 +8,25 @@
 mod diagnostic;
 mod health_check;
 mod load_balancer;
+mod occurrence;
 mod router;
 mod service;
+mod setting;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use health_check::{HealthCheck, HealthCheckMode, PassiveHealthCheck};
 pub use load_balancer::{LoadBalancer, Scheme, Server};
+pub use occurrence::Occurrence;
 pub use router::Router;
 pub use service::{
     Cookie, Failover, FailoverErrors, HighestRandomWeight, Mirror, Mirroring, SameSite, Service,
     Strategy, Weighted, WeightedService,
 };
+pub use setting::Setting;
 
 pub use crate::middleware::Middleware;
 
@@ -76,6 +81,19 @@ pub struct ProviderState {
     /// What was ignored, degraded or rejected while reading them. Object names
     /// in here are unqualified; [`crate::compile`] qualifies them.
     pub diagnostics: Vec<Diagnostic>,
+    /// The labels that say it, by container; empty where there are none.
+    pub settings: Vec<Arc<[Setting]>>,
+    /// What happened lately, oldest first.
+    pub occurrences: Vec<Occurrence>,
+}
+
+impl ProviderState {
+    /// Whether it declares what `other` does, whatever has happened.
+    pub fn declares_the_same_as(&self, other: &Self) -> bool {
+        self.config == other.config
+            && self.diagnostics == other.diagnostics
+            && self.settings == other.settings
+    }
 }
 
 impl ObjectId {

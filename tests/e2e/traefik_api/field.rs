@@ -21,7 +21,7 @@ async fn every_field_is_as_documented() {
         let address = world.engine().address(name, None).unwrap();
         format!("http://{address}:{}", world.backend_port())
     };
-    let service = json!({
+    let mut service = json!({
         "name": "shop@docker", "provider": "docker", "status": "enabled",
         "type": "loadbalancer", "usedBy": ["shop@docker"], "containers": ["shop-1"],
         "loadBalancer": {
@@ -66,6 +66,14 @@ async fn every_field_is_as_documented() {
         },
     });
     let raw: Value = read(&world, "/api/rawdata").await;
+    let shown = &raw["services"]["shop@docker"]["loadBalancer"]["servers"][0]["id"];
+    assert!(
+        shown
+            .as_str()
+            .unwrap()
+            .starts_with(&world.engine().id("shop-1"))
+    );
+    service["loadBalancer"]["servers"][0]["id"] = shown.clone();
     for (path, group, expected) in [
         ("/api/http/services/shop@docker", "services", &service),
         ("/api/http/services/shop%40docker", "services", &service),

@@ -61,6 +61,9 @@ async fn every_kind_of_service_has_traefiks_fields() {
         (web["loadBalancer"]["servers"][0]["proxies"] == json!([proxy])).then_some(web)
     };
     let web = wait_for("a proxy that sees the server up", web).await;
+    let id = &web["loadBalancer"]["servers"][0]["id"];
+    let container = world.engine().id("web-1");
+    assert!(id.as_str().unwrap().starts_with(&container), "{id}");
     assert_eq!(
         web,
         json!({
@@ -68,7 +71,9 @@ async fn every_kind_of_service_has_traefiks_fields() {
             "type": "loadbalancer", "containers": ["web-1"],
             "usedBy": ["old@file", "web@docker"],
             "loadBalancer": {
-                "servers": [{ "url": server, "container": "web-1", "proxies": [proxy] }],
+                "servers": [
+                    { "id": id, "url": server, "container": "web-1", "proxies": [proxy] },
+                ],
                 "strategy": "p2c", "passHostHeader": false,
                 "responseForwarding": { "flushInterval": "-1ms" },
                 "sticky": { "cookie": { "name": "kept", "path": "/" } },

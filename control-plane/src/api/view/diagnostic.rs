@@ -8,14 +8,14 @@ use crate::model::Severity;
 /// One diagnostic.
 #[derive(Debug, Serialize)]
 pub(in crate::api) struct DiagnosticView<'a> {
-    severity: &'static str,
+    pub(in crate::api) severity: &'static str,
     provider: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    object: Option<String>,
+    pub(in crate::api) object: Option<String>,
     message: &'a str,
     suggestion: &'a str,
 }

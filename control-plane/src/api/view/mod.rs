@@ -5,6 +5,7 @@ mod diagnostic;
 mod health;
 mod middleware;
 mod router;
+pub(super) mod rule;
 mod service;
 
 use std::borrow::Cow;

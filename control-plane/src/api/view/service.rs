@@ -56,7 +56,9 @@ struct ResponseForwardingView {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ServerView<'a> {
+pub(in crate::api) struct ServerView<'a> {
+    /// By which `/api/stats` names it.
+    id: &'a str,
     url: String,
     #[serde(skip_serializing_if = "is_default_weight")]
     weight: u32,
@@ -104,15 +106,20 @@ impl<'a> ServiceView<'a> {
 
     /// How many servers it has.
     pub(in crate::api) fn servers(&self) -> usize {
-        self.load_balancer
-            .as_ref()
-            .map_or(0, |balancer| balancer.servers.len())
+        self.all_servers().len()
+    }
+
+    /// Its own servers.
+    pub(in crate::api) fn all_servers(&self) -> &[ServerView<'a>] {
+        let load_balancer = self.load_balancer.as_ref();
+        load_balancer.map_or(&[], |balancer| &balancer.servers)
     }
 }
 
 impl<'a> LoadBalancerView<'a> {
     fn new(name: &str, load_balancer: &'a LoadBalancer, serving: &Serving<'a>) -> Self {
         let view = |server: &'a Server| ServerView {
+            id: &server.id,
             url: server.url(),
             weight: server.weight,
             preserve_path: !server.base_path.is_empty(),
@@ -151,8 +158,13 @@ impl<'a> LoadBalancerView<'a> {
 
 impl ServerView<'_> {
     /// Some proxy has something against it, and none has not.
-    fn is_down(&self) -> bool {
+    pub(in crate::api) fn is_down(&self) -> bool {
         self.proxies.is_empty() && !self.unhealthy.is_empty()
+    }
+
+    /// Some proxies have something against it, and some have not.
+    pub(in crate::api) fn is_partly_down(&self) -> bool {
+        !self.proxies.is_empty() && !self.unhealthy.is_empty()
     }
 
     /// In Traefik's words.

@@ -194,8 +194,14 @@ impl Draft {
 
     fn assign(&mut self, it: &Assignment) -> Result<(), ConfigError> {
         match it.flag.path {
-            "api" => self.api = it.truth()?.then(ApiOptions::default),
+            "api" if it.truth()? => _ = self.api.get_or_insert_default(),
+            "api" => self.api = None,
             "api.insecure" => self.api.get_or_insert_default().insecure = it.truth()?,
+            "api.dashboard" => self.api.get_or_insert_default().dashboard = it.truth()?,
+            "api.dashboardName" => {
+                let api = self.api.get_or_insert_default();
+                api.dashboard_name.clone_from(&it.value);
+            }
             "global.notAppendXForwardedFor" => self.not_append_x_forwarded_for = it.truth()?,
             "ping" => self.ping = it.truth()?,
             "log.level" => self.log.level = level(it)?,
@@ -434,7 +440,7 @@ impl Draft {
         let prometheus = self.metrics.prometheus.as_ref();
         let scraped =
             prometheus.is_some_and(|it| !it.manual_routing && it.entry_point == API_ENTRY_POINT);
-        if self.ping || scraped || self.api.is_some_and(|api| api.insecure) {
+        if self.ping || scraped || self.api.as_ref().is_some_and(|api| api.insecure) {
             let address = &mut self.entry_point(API_ENTRY_POINT).options.address;
             if address.is_empty() {
                 DEFAULT_API_ADDRESS.clone_into(address);

@@ -2,13 +2,14 @@
 //! same result.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use super::declare::declare;
 use super::merge::merge;
 use super::site::Site;
 use super::{Container, DockerOptions};
 use crate::label::Enable;
-use crate::model::{Diagnostic, ProviderState};
+use crate::model::{Diagnostic, ProviderState, Setting};
 
 /// What the containers do not say and an address may depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,10 @@ pub fn assemble(
     let site = Site::new(containers, options, surroundings);
     let mut diagnostics = Vec::new();
     let mut declarations = Vec::new();
+    let mut settings = Vec::new();
     for container in containers {
         if admitted(container, options, &mut diagnostics) {
+            settings.push(container.decoded.settings.clone());
             declarations.push(declare(container, &site, &mut diagnostics));
         }
     }
@@ -41,12 +44,19 @@ pub fn assemble(
             it.container.id.as_str(),
         )
     });
+    settings.retain(|of: &Arc<[Setting]>| !of.is_empty());
+    settings.sort_by(|a, b| {
+        let container = |of: &'_ [Setting]| of.first().map(|it| it.container.clone());
+        container(a).cmp(&container(b))
+    });
     let config = merge(declarations, &mut diagnostics);
     diagnostics.sort();
     diagnostics.dedup();
     ProviderState {
         config,
         diagnostics,
+        settings,
+        occurrences: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::label::{self, Labels};
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, Setting};
 
 /// One container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Container {
 pub(super) struct Decoded {
     pub(super) labels: Labels,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// Those of them that are about objects.
+    pub(super) settings: Arc<[Setting]>,
 }
 
 /// What a container is doing.
@@ -103,11 +105,15 @@ impl Container {
     pub fn new(id: &str, name: &str, labels: BTreeMap<String, String>) -> Self {
         let name = name.trim_start_matches('/').to_owned();
         let (decoded, diagnostics) = label::decode(&name, &labels);
+        let settings = labels
+            .iter()
+            .filter_map(|(label, value)| Setting::of(&name, label, value));
         Self {
             id: id.to_owned(),
             decoded: Arc::new(Decoded {
                 labels: decoded,
                 diagnostics,
+                settings: settings.collect(),
             }),
             name,
             labels,

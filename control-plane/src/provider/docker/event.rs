@@ -25,6 +25,8 @@ pub(super) enum Event {
     Connect { container: String, network: String },
     /// The container was detached from a network.
     Disconnect { container: String, network: String },
+    /// The container's health check came to another result.
+    Health { container: String, status: String },
     /// Something else happened that only a list can tell.
     Changed,
 }
@@ -67,7 +69,10 @@ impl Event {
             ("container", "create" | "rename" | "update" | "oom" | "restart" | "stop") => {
                 Some(Self::Changed)
             }
-            ("container", action) if action.starts_with("health_status") => Some(Self::Changed),
+            ("container", action) if action.starts_with("health_status") => Some(Self::Health {
+                container,
+                status: action.to_owned(),
+            }),
             ("network", "connect") => Self::network(raw, |container, network| Self::Connect {
                 container,
                 network,
@@ -77,6 +82,31 @@ impl Event {
             }),
             _ => None,
         }
+    }
+
+    /// The container it happened to and what it was, in the engine's words; `None`: only
+    /// a list can tell.
+    pub(super) fn occurrence(&self) -> Option<(&str, String)> {
+        let (container, action) = match self {
+            Self::Kill { container, signal } => {
+                let signal = signal.map(|Signal(number)| format!(" (signal {number})"));
+                (container, format!("kill{}", signal.unwrap_or_default()))
+            }
+            Self::Start { container } => (container, "start".to_owned()),
+            Self::Die { container } => (container, "die".to_owned()),
+            Self::Pause { container } => (container, "pause".to_owned()),
+            Self::Unpause { container } => (container, "unpause".to_owned()),
+            Self::Destroy { container } => (container, "destroy".to_owned()),
+            Self::Connect { container, network } => {
+                (container, format!("connect to network {network}"))
+            }
+            Self::Disconnect { container, network } => {
+                (container, format!("disconnect from network {network}"))
+            }
+            Self::Health { container, status } => (container, status.clone()),
+            Self::Changed => return None,
+        };
+        Some((container, action))
     }
 
     fn network(raw: &RawEvent<'_>, make: impl FnOnce(String, String) -> Self) -> Option<Self> {
@@ -164,7 +194,11 @@ mod tests {
     #[test]
     fn a_health_event_asks_for_a_list() {
         let event = Event::read(&raw("container", "health_status: healthy"));
-        assert_eq!(event, Some(Event::Changed));
+        let expected = Event::Health {
+            container: "c1".into(),
+            status: "health_status: healthy".into(),
+        };
+        assert_eq!(event, Some(expected));
     }
 
     #[test]

@@ -114,6 +114,7 @@ impl Reader {
         ProviderState {
             config,
             diagnostics,
+            ..ProviderState::default()
         }
     }
 

@@ -88,6 +88,11 @@ impl Picture {
         }
     }
 
+    /// The name of a container that is known, by its full id.
+    pub(super) fn name(&self, id: &str) -> Option<&str> {
+        Some(self.containers.get(id)?.name.as_str())
+    }
+
     /// Takes in an event.
     pub(super) fn event(&mut self, event: Event, now: Instant) -> Reaction {
         match event {
@@ -145,7 +150,7 @@ impl Picture {
                     list: true,
                 };
             }
-            Event::Changed => {}
+            Event::Health { .. } | Event::Changed => {}
         }
         Reaction {
             publish: false,

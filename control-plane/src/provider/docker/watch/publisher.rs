@@ -1,7 +1,9 @@
 //! Publishes what the picture declares: only when it changed, at once where a
 //! server has to leave, and never so often that nothing else gets done.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -9,7 +11,10 @@ use tokio::time::Instant;
 use super::super::debounce::Debounce;
 use super::super::picture::Picture;
 use super::super::{DockerOptions, DockerVitals, Surroundings, assemble};
-use crate::model::{Diagnostic, ProviderState};
+use crate::model::{Diagnostic, Occurrence, ProviderState};
+
+/// Occurrences that are kept.
+const MAX_OCCURRENCES: usize = 64;
 
 /// The writing end of the provider.
 pub(super) struct Publisher {
@@ -23,6 +28,10 @@ pub(super) struct Publisher {
     /// Assembling takes at most half of the time.
     rest_until: Instant,
     pub(super) vitals: DockerVitals,
+    /// What has happened lately, to containers by their ids or, once known, names.
+    occurrences: VecDeque<Occurrence>,
+    /// Of the last occurrence.
+    number: u64,
 }
 
 impl Publisher {
@@ -40,6 +49,23 @@ impl Publisher {
             urgent: false,
             rest_until: Instant::now(),
             vitals,
+            occurrences: VecDeque::new(),
+            number: 0,
+        }
+    }
+
+    /// Something happened to the container of this id.
+    pub(super) fn note(&mut self, container: &str, action: String, picture: &Picture) {
+        self.number += 1;
+        self.occurrences.push_back(Occurrence {
+            number: self.number,
+            at: SystemTime::now(),
+            // Before it is gone; that of a new one is known once it was listed.
+            subject: picture.name(container).unwrap_or(container).to_owned(),
+            action,
+        });
+        if self.occurrences.len() > MAX_OCCURRENCES {
+            self.occurrences.pop_front();
         }
     }
 
@@ -73,7 +99,13 @@ impl Publisher {
     /// Publishes the picture, if it says something else than the last time.
     pub(super) fn publish(&mut self, picture: &Picture) {
         let begun = Instant::now();
-        let state = assemble(&picture.containers(), &self.options, &self.surroundings);
+        let mut state = assemble(&picture.containers(), &self.options, &self.surroundings);
+        for occurrence in &mut self.occurrences {
+            if let Some(name) = picture.name(&occurrence.subject) {
+                name.clone_into(&mut occurrence.subject);
+            }
+        }
+        state.occurrences = self.occurrences.iter().cloned().collect();
         let now = Instant::now();
         self.rest_until = now + now.duration_since(begun);
         self.urgent = false;
@@ -100,7 +132,10 @@ impl Publisher {
 
     fn show(&self, state: ProviderState) -> bool {
         self.out.send_if_modified(|shown| {
-            if shown.as_deref() == Some(&state) {
+            if shown
+                .as_deref()
+                .is_some_and(|shown| shown.declares_the_same_as(&state))
+            {
                 return false;
             }
             tracing::debug!(

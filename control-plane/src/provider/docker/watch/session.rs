@@ -239,6 +239,9 @@ impl<'a, E: Engine> Session<'a, E> {
         let now = Instant::now();
         tracing::trace!(provider = "docker", ?event, "event");
         self.publisher.vitals.event();
+        if let Some((container, action)) = event.occurrence() {
+            self.publisher.note(container, action, self.picture);
+        }
         let reaction = self.picture.event(event, now);
         if reaction.publish {
             self.publisher.mark_urgent(now);
