@@ -30,6 +30,7 @@ pub mod snapshot;
 mod spelling;
 pub mod stats;
 mod template;
+mod tls;
 pub mod wait;
 
 pub use config::StaticConfig;

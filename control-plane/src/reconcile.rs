@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::compile::{self, Compiled, Finding, Input};
-use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ServersTransport};
+use crate::config::{EntryPointOptions, InternalServices, MetricsOptions};
 use crate::label_file::{self, LabelFiles};
-use crate::model::{ProviderState, Severity};
+use crate::model::{ProviderState, ServersTransport, Severity};
 use crate::provider::DOCKER_PROVIDER;
 use crate::snapshot::Snapshot;
 
@@ -34,7 +34,8 @@ pub struct Reconciler {
     pub internal_services: InternalServices,
     /// How requests are counted.
     pub metrics: MetricsOptions,
-    /// How to speak to servers.
+    /// How to speak to servers of services that name no servers transport; what is in
+    /// its files is in it.
     pub servers_transport: ServersTransport,
     /// Which files labels may name.
     pub label_files: LabelFiles,
@@ -102,7 +103,7 @@ impl Reconciler {
         self.snapshot.send_replace(Some(Arc::new(next)));
     }
 
-    /// What is in the files that middlewares name. What labels name is restricted; a
+    /// What is in the files that objects name. What labels name is restricted; a
     /// file of the operator's may name any other.
     fn read_files(&self, providers: &BTreeMap<String, Arc<ProviderState>>) -> compile::Files {
         let mut files = compile::Files::new();
@@ -112,7 +113,7 @@ impl Reconciler {
                     DOCKER_PROVIDER => self.label_files.read(file.path),
                     _ => label_file::read(Path::new(file.path)),
                 };
-                files.insert((provider.clone(), file.path.to_owned()), text);
+                files.insert((provider.clone(), file.path.to_owned()), text.map(Some));
             }
         }
         files

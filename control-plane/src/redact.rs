@@ -1,9 +1,9 @@
-//! Secrets in the options of middlewares are not shown: whoever may read the API
-//! or the inspection service need not be who may sign in. Proxies get them whole.
+//! Secrets in the options of objects are not shown: whoever may read the API or the
+//! inspection service need not be who may sign in. Proxies get them whole.
 
-use fairway_proto::discovery::v1::Resource;
 use fairway_proto::discovery::v1::middleware::Kind;
 use fairway_proto::discovery::v1::resource::Spec;
+use fairway_proto::discovery::v1::{Resource, ServersTransport};
 use serde_json::{Map, Value};
 
 /// What stands in place of a secret.
@@ -39,6 +39,9 @@ pub(crate) fn resource(resource: &Resource) -> Resource {
             }
         }
     }
+    if let Some(Spec::ServersTransport(transport)) = &mut shown.spec {
+        hide_keys(transport);
+    }
     let Some(Spec::Middleware(middleware)) = &mut shown.spec else {
         return shown;
     };
@@ -62,9 +65,16 @@ pub(crate) fn resource(resource: &Resource) -> Resource {
             }
             auth.nonce_key.clear();
         }
+        Some(Kind::ForwardAuth(auth)) => auth.tls.iter_mut().for_each(hide_keys),
         _ => {}
     }
     shown
+}
+
+fn hide_keys(transport: &mut ServersTransport) {
+    for certificate in &mut transport.certificates {
+        certificate.key = REDACTED.to_owned();
+    }
 }
 
 /// The options of a middleware, in the JSON of the API, as anybody may see them.
@@ -125,7 +135,7 @@ fn hides(name: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use fairway_proto::discovery::v1::{Headers, Middleware};
+    use fairway_proto::discovery::v1::{ClientCertificate, ForwardAuth, Headers, Middleware};
     use serde_json::json;
 
     use super::*;
@@ -159,6 +169,10 @@ mod tests {
                 json!({"rateLimit": {"redis": {"endpoints": ["a:1"], "password": "[redacted]"}}}),
             ),
             (
+                json!({"forwardAuth": {"tls": {"cert": "/c.pem", "key": "-----BEGIN"}}}),
+                json!({"forwardAuth": {"tls": {"cert": "/c.pem", "key": "[redacted]"}}}),
+            ),
+            (
                 json!({"addPrefix": {"prefix": "/token"}}),
                 json!({"addPrefix": {"prefix": "/token"}}),
             ),
@@ -182,5 +196,34 @@ mod tests {
             ..Resource::default()
         };
         assert_eq!(resource(&of(headers("Basic eDp5"))), of(headers(REDACTED)));
+    }
+
+    #[test]
+    fn keys_of_certificates_are_not_shown() {
+        let transport = |key: &str| ServersTransport {
+            certificates: vec![ClientCertificate {
+                cert: "certificate".to_owned(),
+                key: key.to_owned(),
+            }],
+            ..ServersTransport::default()
+        };
+        let auth = |key: &str| {
+            let kind = Kind::ForwardAuth(ForwardAuth {
+                tls: Some(transport(key)),
+                ..ForwardAuth::default()
+            });
+            Spec::Middleware(Middleware { kind: Some(kind) })
+        };
+        let named = |key: &str| Spec::ServersTransport(transport(key));
+        let of = |spec| Resource {
+            spec: Some(spec),
+            ..Resource::default()
+        };
+        for (sent, shown) in [
+            (auth("secret"), auth(REDACTED)),
+            (named("secret"), named(REDACTED)),
+        ] {
+            assert_eq!(resource(&of(sent)), of(shown));
+        }
     }
 }

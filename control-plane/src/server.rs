@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -28,6 +29,7 @@ use crate::config::StaticConfig;
 use crate::discovery::{DiscoveryServer, Nodes};
 use crate::history::Historian;
 use crate::inspection::InspectionServer;
+use crate::label_file;
 use crate::model::ProviderState;
 use crate::provider::docker::DockerVitals;
 use crate::provider::{DOCKER_PROVIDER, FILE_PROVIDER, docker, file};
@@ -50,6 +52,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file of the default servers transport cannot be used.
+    #[error("serversTransport: {0}")]
+    ServersTransport(String),
     /// The reflection service cannot be built.
     #[error("cannot build the gRPC reflection service")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -95,8 +100,13 @@ impl Drop for Running {
 ///
 /// # Errors
 ///
-/// If an address cannot be listened on.
+/// If an address cannot be listened on, or a file that the configuration names cannot
+/// be used.
 pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
+    let read = |path: &str| label_file::read(Path::new(path)).map(Some);
+    let servers_transport = config.servers_transport.with_files(&read);
+    let servers_transport =
+        servers_transport.map_err(|error| StartError::ServersTransport(error.to_string()))?;
     let grpc = bind("--grpc.address", &config.grpc_address.to_string()).await?;
     let api = match config.api_address() {
         Some(address) => Some(bind("--entrypoints.traefik.address", address).await?),
@@ -150,7 +160,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         closed_entry_points: config.closed_entry_points.clone(),
         internal_services: config.internal_services(),
         metrics: config.metrics.clone(),
-        servers_transport: config.servers_transport,
+        servers_transport,
         label_files: config.label_files.clone(),
         // Nonces signed before a restart are stale after it: browsers ask anew.
         nonce_key: rand::random(),

@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Finding, Input, Outcome, compile};
-use fairway_control::config::{
-    EntryPointOptions, InternalServices, MetricsOptions, ServersTransport,
-};
+use fairway_control::config::{EntryPointOptions, InternalServices, MetricsOptions};
 use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Errors, Users};
 use fairway_control::model::{
     Declared, DynamicConfig, Failover, LoadBalancer, Middleware, ObjectId, ProviderState, Router,
-    Scheme, Server, Service,
+    Scheme, Server, ServersTransport, Service,
 };
 use fairway_control::rule::RuleSyntax;
 use fairway_proto::discovery::v1 as wire;
@@ -106,13 +104,13 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
         files: &BTreeMap::from([
             (
                 ("docker".into(), "/users".into()),
-                Ok("ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n".into()),
+                Ok(Some("ada:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n".into())),
             ),
             (
                 ("docker".into(), "/gone".into()),
                 Err("No such file".into()),
             ),
-            (("docker".into(), "/odd".into()), Ok("secret".into())),
+            (("docker".into(), "/odd".into()), Ok(Some("secret".into()))),
         ]),
     })
 }

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{
-    EntryPointOptions, InternalServices, MetricsOptions, ServersTransport,
-};
+use fairway_control::config::{EntryPointOptions, InternalServices, MetricsOptions};
 use fairway_control::model::{
     Cookie, Declared, DynamicConfig, Failover, FailoverErrors, HighestRandomWeight, LoadBalancer,
-    Mirror, Mirroring, ProviderState, Router, SameSite, Scheme, Server, Service, Strategy,
-    Weighted, WeightedService,
+    Mirror, Mirroring, ProviderState, Router, SameSite, Scheme, Server, ServersTransport, Service,
+    Strategy, Weighted, WeightedService,
 };
 use fairway_proto::discovery::v1 as wire;
 use fairway_proto::discovery::v1::resource::Spec;

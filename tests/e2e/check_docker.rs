@@ -14,7 +14,7 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_secs(13);
 
 /// Cargo puts it beside the tests' folder.
-fn program() -> PathBuf {
+pub(super) fn program() -> PathBuf {
     let tests = std::env::current_exe().expect("a path");
     let folder = tests.ancestors().nth(2).expect("a folder");
     let program = folder.join("fairway-control");

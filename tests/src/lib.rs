@@ -19,5 +19,6 @@ pub mod loopback;
 pub mod probe;
 pub mod raw_client;
 pub mod swarm;
+pub mod tls;
 pub mod wait;
 pub mod world;

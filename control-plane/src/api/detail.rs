@@ -45,6 +45,8 @@ fn one(shared: &Shared, kind: ObjectKind, uri: &Uri) -> Response {
             ObjectKind::Router => router(catalog, &name),
             ObjectKind::Service => service(catalog, &name),
             ObjectKind::Middleware => middleware(catalog, &name),
+            // Shown with the services that name it.
+            ObjectKind::ServersTransport => None,
         };
         let Some(mut detail) = detail else {
             return respond::error(StatusCode::NOT_FOUND, &format!("{kind} not found: {name}"));

@@ -280,6 +280,12 @@ fn fields(resource: &Resource, servers_are: Option<String>) -> BTreeMap<&'static
             ("insecureSkipVerify", it.insecure_skip_verify.to_string()),
             ("rootCAs", it.root_cas.len().to_string()),
             ("certificates", it.certificates.len().to_string()),
+            ("peerCertURI", it.peer_cert_uri.clone()),
+            ("disableHTTP2", it.disable_http2.to_string()),
+            (
+                "maxIdleConnsPerHost",
+                it.max_idle_conns_per_host.to_string(),
+            ),
         ]),
         None => BTreeMap::new(),
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -11,7 +10,7 @@ use super::finding::Finding;
 use super::{Report, compile, place};
 use crate::compose::Guests;
 use crate::config::{ConfigError, StaticConfig};
-use crate::provider::docker::{self, Endpoint};
+use crate::provider::docker::{self, Access, Endpoint};
 use crate::provider::file;
 
 /// Longest wait for the engine's first list.
@@ -54,9 +53,9 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
     let config = StaticConfig::parse(all)?;
     let mut options = config.docker.clone().unwrap_or_default();
     options.watch = false;
-    let endpoint = options.endpoint.clone();
+    let endpoint = options.access.endpoint.clone();
     // The provider tries again for ever, and tells only the log why it must.
-    if let Err(cause) = reach(&endpoint).await {
+    if let Err(cause) = reach(&options.access).await {
         let cause = cause.to_string();
         return Err(LiveError::Away { endpoint, cause });
     }
@@ -98,14 +97,8 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
 }
 
 /// Opens a connection and closes it.
-async fn reach(endpoint: &Endpoint) -> std::io::Result<()> {
-    let connected = timeout(PATIENCE, async {
-        match endpoint {
-            Endpoint::Unix(path) => UnixStream::connect(path).await.map(drop),
-            Endpoint::Tcp(place) => TcpStream::connect(place).await.map(drop),
-        }
-    });
-    connected
+async fn reach(access: &Access) -> std::io::Result<()> {
+    timeout(PATIENCE, access.try_out())
         .await
         .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
 }

@@ -114,15 +114,15 @@ fn compile(
     let declared = declared.map(|state| (FILE_PROVIDER.to_owned(), Arc::new(state)));
     let mut providers = BTreeMap::from_iter(declared);
     providers.insert(DOCKER_PROVIDER.to_owned(), Arc::new(containers));
-    // Files of users are in the control plane's file system, which is not at hand:
-    // they are taken to be there, with somebody in them.
+    // Files are in the control plane's file system, which is not at hand: they are
+    // taken to be there, and good.
     let mut files = compile::Files::new();
     for (provider, state) in &providers {
         for file in compile::named_files(&state.config) {
             let refusal = config.label_files.refusal(file.path);
             let text = match refusal.filter(|_| provider == DOCKER_PROVIDER) {
                 Some(refusal) => Err(refusal),
-                None => Ok(file.example),
+                None => Ok(None),
             };
             files.insert((provider.clone(), file.path.to_owned()), text);
         }

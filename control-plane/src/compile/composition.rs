@@ -15,7 +15,7 @@ use crate::model::{Diagnostic, LoadBalancer, ObjectId, Service};
 const MAX_LEVELS: usize = 16;
 
 /// What is wrong and what would work.
-type Complaint = (String, String);
+pub(super) type Complaint = (String, String);
 
 /// Rejects what cannot be served and marks what is degraded by its parts.
 pub(super) fn check(input: Input<'_>, out: &mut Compiled) {
@@ -137,17 +137,24 @@ fn reject(
 ) {
     for (name, complaint) in complaints {
         parts.remove(&name);
-        reject_one(&name, complaint, out);
+        reject_one(&name, None, complaint, out);
     }
 }
 
-fn reject_one(name: &str, (message, suggestion): Complaint, out: &mut Compiled) {
+/// Leaves nothing of a service but the reason, which `option` is to blame for.
+pub(super) fn reject_one(
+    name: &str,
+    option: Option<String>,
+    (message, suggestion): Complaint,
+    out: &mut Compiled,
+) {
     let Some(object) = out.services.get_mut(name) else {
         return;
     };
     object.value = Some(LoadBalancer::without_server(message.clone()).into());
     object.outcome = Outcome::Rejected;
-    let diagnostic = Diagnostic::error(message, suggestion).object(ObjectId::service(name));
+    let mut diagnostic = Diagnostic::error(message, suggestion).object(ObjectId::service(name));
+    diagnostic.label = option;
     let diagnostic = match object.containers.first() {
         Some(container) => diagnostic.container(container),
         None => diagnostic,

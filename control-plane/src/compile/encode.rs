@@ -8,12 +8,11 @@ use fairway_proto::discovery::v1::{self as wire, Origin, Resource, ResourceId, R
 
 use super::{name, sticky};
 use crate::config::{
-    AllowedEscapes, EntryPointOptions, ForwardedHeaders, MetricsOptions, ServersTransport,
-    UnderscoreHeaders,
+    AllowedEscapes, EntryPointOptions, ForwardedHeaders, MetricsOptions, UnderscoreHeaders,
 };
 use crate::model::{
-    HealthCheck, HealthCheckMode, LoadBalancer, PassiveHealthCheck, Scheme, Server, Service,
-    Strategy, WeightedService,
+    HealthCheck, HealthCheckMode, LoadBalancer, PassiveHealthCheck, Scheme, Server,
+    ServersTransport, Service, Strategy, WeightedService, limit_ms,
 };
 
 pub(super) fn entry_point(
@@ -133,12 +132,13 @@ pub(super) fn resource(
     }
 }
 
-/// The service of this qualified name, with references as seen from `provider`.
+/// The service of this qualified name, with references as seen from `provider`, and the
+/// transport of its servers with its name.
 pub(super) fn service(
     name: &str,
     provider: &str,
     service: &Service,
-    transport: &ServersTransport,
+    transport: (String, &ServersTransport),
 ) -> wire::Service {
     let qualified = |reference: &String| name::qualify(reference, provider);
     let of = |parts: Parts| wire::Service {
@@ -197,7 +197,11 @@ fn weighted(provider: &str, services: &[WeightedService]) -> wire::WeightedServi
     }
 }
 
-fn load_balancer(name: &str, it: &LoadBalancer, transport: &ServersTransport) -> wire::Service {
+fn load_balancer(
+    name: &str,
+    it: &LoadBalancer,
+    (transport_name, transport): (String, &ServersTransport),
+) -> wire::Service {
     // Clients keep to their servers by themselves where addresses decide.
     let sticky = it.sticky.as_ref().filter(|_| it.strategy != Strategy::Hrw);
     let strategy = match it.strategy {
@@ -218,15 +222,20 @@ fn load_balancer(name: &str, it: &LoadBalancer, transport: &ServersTransport) ->
         passive_health_check: it.passive_health_check.as_ref().map(passive_health_check),
         strategy: strategy.into(),
         sticky: sticky.map(|it| sticky::cookie(name, it)),
-        ..self::transport(transport)
+        servers_transport: transport_name,
+        ..limits(transport)
     }
 }
 
-/// A service that is nothing but spoken to like this.
-pub(super) fn transport(transport: &ServersTransport) -> wire::Service {
+/// A service of which nothing is known but how long its servers may take.
+pub(super) fn limits(transport: &ServersTransport) -> wire::Service {
     wire::Service {
-        dial_timeout_ms: millis_u32(transport.dial_timeout),
-        response_header_timeout_ms: millis_u32(transport.response_header_timeout),
+        dial_timeout_ms: match limit_ms(transport.dial_timeout) {
+            // What a proxy reads as its own default.
+            0 => u32::MAX,
+            millis => millis,
+        },
+        response_header_timeout_ms: limit_ms(transport.response_header_timeout),
         ..wire::Service::default()
     }
 }

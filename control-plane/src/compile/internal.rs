@@ -10,8 +10,8 @@ use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
 use super::{Compiled, Object, Outcome, encode};
-use crate::config::{InternalServices, ServersTransport};
-use crate::model::Service;
+use crate::config::InternalServices;
+use crate::model::{ServersTransport, Service};
 use crate::spelling;
 
 /// What stands after the `@` of their names.
@@ -133,7 +133,7 @@ pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
             let message = wire::Service {
                 pass_host_header: true,
                 internal: (*kind).into(),
-                ..encode::transport(transport)
+                ..encode::limits(transport)
             };
             out.resources.push(encode::resource(
                 ResourceKind::Service,

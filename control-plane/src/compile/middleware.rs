@@ -6,8 +6,8 @@ use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 
 use super::name::{self, Guesses};
 use super::{Compiled, Input, Object, Outcome, encode};
-use crate::middleware::{Errors, NamedFile, UnusableFile};
-use crate::model::{Diagnostic, DynamicConfig, Middleware, ObjectId, ObjectKind};
+use crate::middleware::Errors;
+use crate::model::{Diagnostic, DynamicConfig, Middleware, ObjectId, ObjectKind, Unusable};
 
 pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
     for (name, declared) in &config.middlewares {
@@ -25,12 +25,6 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
     }
 }
 
-/// Files that middlewares need read before a compilation.
-pub fn named_files(config: &DynamicConfig) -> impl Iterator<Item = NamedFile<'_>> {
-    let declared = config.middlewares.values();
-    declared.flat_map(|declared| declared.value.files())
-}
-
 /// Encodes every middleware that is not a chain: chains do not travel. One whose
 /// file cannot be used or whose service does not exist is rejected.
 pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
@@ -40,10 +34,7 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
         let Some(value) = &object.value else {
             continue;
         };
-        let read = |path: &str| match input.files.get(&(object.provider.clone(), path.to_owned())) {
-            Some(read) => read.clone(),
-            None => Err("it was not read".to_owned()),
-        };
+        let read = |path: &str| input.file(&object.provider, path);
         let service = match value {
             Middleware::Errors(errors) => name::qualify(&errors.service, &object.provider),
             _ => String::new(),
@@ -54,7 +45,7 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) {
             findings.push((object.provider.clone(), diagnostic));
             continue;
         }
-        let filled = match value.with_files(read) {
+        let filled = match value.with_files(&read) {
             Ok(filled) => filled,
             Err(unusable) => {
                 object.outcome = Outcome::Rejected;
@@ -92,21 +83,15 @@ fn sign(name: &str, key: &[u8; 32], message: &mut wire::Middleware) {
     }
 }
 
-fn unusable_file(name: &str, file: &UnusableFile, object: &Object<Middleware>) -> Diagnostic {
-    let UnusableFile {
-        option,
-        path,
-        error,
-    } = file;
+fn unusable_file(name: &str, file: &Unusable, object: &Object<Middleware>) -> Diagnostic {
     let form = match &object.value {
         Some(Middleware::DigestAuth(_)) => ", with a line name:realm:hash for each user",
         Some(Middleware::BasicAuth(_)) => ", with a line name:hash for each user",
+        Some(Middleware::ForwardAuth(_)) => ", with PEM in it",
         _ => "",
     };
-    let diagnostic = Diagnostic::error(
-        format!("the {option} {path} cannot be used: {error}"),
-        format!("name a file that the control plane can read{form}"),
-    );
+    let suggestion = format!("name a file that the control plane can read{form}");
+    let diagnostic = Diagnostic::error(file.to_string(), suggestion);
     about(diagnostic, name, object)
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod internal;
 mod middleware;
 mod name;
 mod router;
+mod servers_transport;
 mod service;
 mod shadow;
 mod sticky;
@@ -24,13 +25,15 @@ use std::sync::Arc;
 
 use fairway_proto::discovery::v1::Resource;
 
-use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ServersTransport};
-use crate::model::{Diagnostic, Middleware, ObjectId, ProviderState, Service, Severity};
+use crate::config::{EntryPointOptions, InternalServices, MetricsOptions};
+use crate::model::{
+    Diagnostic, DynamicConfig, FileText, Middleware, NamedFile, ObjectId, ProviderState,
+    ServersTransport, Service, Severity,
+};
 
 pub(crate) use composition::reached;
 pub(crate) use sticky::name as cookie_name;
 
-pub use middleware::named_files;
 pub use router::Router;
 
 /// Everything a compilation depends on.
@@ -44,7 +47,8 @@ pub struct Input<'a> {
     pub internal_services: InternalServices,
     /// How requests are counted.
     pub metrics: &'a MetricsOptions,
-    /// How to speak to servers.
+    /// How to speak to servers of services that name no servers transport; what is in
+    /// its files is in it.
     pub servers_transport: &'a ServersTransport,
     /// The latest word of every provider, by provider name.
     pub providers: &'a BTreeMap<String, Arc<ProviderState>>,
@@ -55,7 +59,7 @@ pub struct Input<'a> {
 }
 
 /// What is in files, or why they cannot be read, by provider and path.
-pub type Files = BTreeMap<(String, String), Result<String, String>>;
+pub type Files = BTreeMap<(String, String), FileText>;
 
 /// What a compilation makes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,6 +72,8 @@ pub struct Compiled {
     pub services: BTreeMap<String, Object<Service>>,
     /// Every middleware by qualified name.
     pub middlewares: BTreeMap<String, Object<Middleware>>,
+    /// Every declared servers transport by qualified name.
+    pub servers_transports: BTreeMap<String, Object<ServersTransport>>,
     /// Everything that is not served as written, errors first.
     pub diagnostics: Vec<Finding>,
 }
@@ -118,6 +124,7 @@ pub fn compile(input: Input<'_>) -> Compiled {
     }
     entry_point::redirections(input, &mut out);
     entry_point::metrics(input, &mut out);
+    servers_transport::compile(input, &mut out);
     middleware::compile(input, &mut out);
     let entry_points = entry_point::compile(input, &mut out);
     composition::check(input, &mut out);
@@ -126,6 +133,24 @@ pub fn compile(input: Input<'_>) -> Compiled {
     internal::compile(input.servers_transport, &mut out);
     out.finish();
     out
+}
+
+/// Files that objects need read before a compilation.
+pub fn named_files(config: &DynamicConfig) -> impl Iterator<Item = NamedFile<'_>> {
+    let middlewares = config.middlewares.values();
+    let transports = config.servers_transports.values();
+    let of_middlewares = middlewares.flat_map(|declared| declared.value.files());
+    of_middlewares.chain(transports.flat_map(|declared| declared.value.files()))
+}
+
+impl Input<'_> {
+    /// What is in a file that an object of this provider names.
+    fn file(&self, provider: &str, path: &str) -> FileText {
+        match self.files.get(&(provider.to_owned(), path.to_owned())) {
+            Some(read) => read.clone(),
+            None => Err("it was not read".to_owned()),
+        }
+    }
 }
 
 impl Compiled {
@@ -142,6 +167,7 @@ impl Compiled {
             });
         }
         middleware::take_over(provider, &state.config, self);
+        servers_transport::take_over(provider, &state.config, self);
         service::take_over(provider, &state.config, self);
         router::take_over(provider, &state.config, self);
     }
@@ -171,6 +197,7 @@ impl Compiled {
                 &mut self.routers,
                 &mut self.services,
                 &mut self.middlewares,
+                &mut self.servers_transports,
             ) else {
                 continue;
             };
@@ -188,12 +215,14 @@ fn marks<'a>(
     routers: &'a mut BTreeMap<String, Object<Router>>,
     services: &'a mut BTreeMap<String, Object<Service>>,
     middlewares: &'a mut BTreeMap<String, Object<Middleware>>,
+    servers_transports: &'a mut BTreeMap<String, Object<ServersTransport>>,
 ) -> Option<(&'a mut Outcome, &'a mut Vec<String>)> {
     use crate::model::ObjectKind;
     match id.kind {
         ObjectKind::Router => routers.get_mut(&id.name).map(Object::marks),
         ObjectKind::Service => services.get_mut(&id.name).map(Object::marks),
         ObjectKind::Middleware => middlewares.get_mut(&id.name).map(Object::marks),
+        ObjectKind::ServersTransport => servers_transports.get_mut(&id.name).map(Object::marks),
     }
 }
 

@@ -22,15 +22,15 @@ pub(super) fn local(qualified: &str) -> &str {
         .map_or(qualified, |(name, _)| name)
 }
 
-/// How an option of a router is written where the router comes from: in labels and in
-/// files it has other names.
-pub(super) fn option(router: &str, option: &str) -> String {
-    let root = if router.ends_with("@file") {
+/// How an option of an object is written where the object comes from: in labels and in
+/// files it has other names. `section`: `routers`, `services`.
+pub(super) fn option(section: &str, object: &str, option: &str) -> String {
+    let root = if object.ends_with("@file") {
         ""
     } else {
         "traefik."
     };
-    format!("{root}http.routers.{}.{option}", local(router))
+    format!("{root}http.{section}.{}.{option}", local(object))
 }
 
 /// Names that one compilation compares at most in search of what was meant.

@@ -133,7 +133,7 @@ fn tell_shadowed(served: &[Served], out: &mut Compiled) {
         let highest = by.iter().map(|by| by.priority).max().unwrap_or_default();
         let suggestion = format!(
             "set {}={} or higher, or narrow the other rule",
-            name::option(&router.name, "priority"),
+            name::option("routers", &router.name, "priority"),
             highest.saturating_add(1),
         );
         subject.report(Diagnostic::warning(message, suggestion), "priority", out);
@@ -364,7 +364,7 @@ impl Subject<'_> {
     fn report(self, mut diagnostic: Diagnostic, option: &str, out: &mut Compiled) {
         diagnostic.object = Some(ObjectId::router(self.qualified));
         diagnostic.container = self.containers.first().cloned();
-        diagnostic.label = Some(name::option(self.qualified, option));
+        diagnostic.label = Some(name::option("routers", self.qualified, option));
         out.report(self.provider, diagnostic);
     }
 }

@@ -7,9 +7,8 @@ use fairway_proto::discovery::v1::ResourceKind;
 use fairway_proto::discovery::v1::resource::Spec;
 
 use super::name::{self, Guesses};
-use super::{Compiled, Object, Outcome, encode, middleware};
-use crate::config::ServersTransport;
-use crate::model::{DynamicConfig, LoadBalancer, ObjectKind, Service};
+use super::{Compiled, Object, Outcome, encode, middleware, servers_transport};
+use crate::model::{DynamicConfig, LoadBalancer, ObjectKind, ServersTransport, Service};
 
 pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compiled) {
     for (name, declared) in &config.services {
@@ -33,7 +32,10 @@ pub(super) fn take_over(provider: &str, config: &DynamicConfig, out: &mut Compil
     }
 }
 
-pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
+/// `default`: how servers are spoken to of services that name no servers transport.
+pub(super) fn compile(default: &ServersTransport, out: &mut Compiled) {
+    let default_name = servers_transport::default_name(default);
+    let mut resources = Vec::new();
     for (name, object) in &out.services {
         for reference in object.middlewares() {
             if let Some(middleware) = out.middlewares.get_mut(&reference) {
@@ -43,7 +45,11 @@ pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
         let Some(service) = &object.value else {
             continue;
         };
-        out.resources.push(encode::resource(
+        let balancer = service.load_balancer();
+        let reference = balancer.and_then(|it| it.servers_transport.as_deref());
+        let named = servers_transport::of_service(reference, &object.provider, out);
+        let transport = named.unwrap_or_else(|| (default_name.to_owned(), default));
+        resources.push(encode::resource(
             ResourceKind::Service,
             name,
             &object.provider,
@@ -51,6 +57,7 @@ pub(super) fn compile(transport: &ServersTransport, out: &mut Compiled) {
             Spec::Service(encode::service(name, &object.provider, service, transport)),
         ));
     }
+    out.resources.append(&mut resources);
 }
 
 /// The middlewares of a service, as they come after those of a router that uses it.

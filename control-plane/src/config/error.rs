@@ -56,6 +56,14 @@ pub enum ConfigError {
         /// What is wrong.
         source: EndpointError,
     },
+    /// One of two flags that go together.
+    #[error("flag {has} needs {lacks}")]
+    Together {
+        /// The one that is there.
+        has: String,
+        /// The other one.
+        lacks: String,
+    },
     /// `--providers.docker.defaultRule`.
     #[error("{}: {source}", subject(flag))]
     DefaultRule {

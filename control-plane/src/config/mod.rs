@@ -21,7 +21,6 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 pub use entrypoint::{
     AllowedEscapes, EntryPointOptions, ForwardedHeaders, Http2, HttpOptions, ProxyProtocol,
@@ -34,7 +33,7 @@ pub use wait::{WaitOptions, WaitTarget};
 use crate::check::{CheckOptions, DiffOptions};
 use crate::explain::ExplainOptions;
 pub use crate::label_file::LabelFiles;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, ServersTransport};
 use crate::provider::docker::DockerOptions;
 use crate::provider::file::FileOptions;
 
@@ -89,7 +88,8 @@ pub struct StaticConfig {
     pub log: LogOptions,
     /// Where the gRPC services listen.
     pub grpc_address: SocketAddr,
-    /// How the proxies speak to servers.
+    /// How the proxies speak to servers of services that name no transport; files are
+    /// not read yet.
     pub servers_transport: ServersTransport,
     /// Which files labels may name.
     pub label_files: LabelFiles,
@@ -163,15 +163,6 @@ pub enum LogFormat {
     Common,
     /// One JSON object per line.
     Json,
-}
-
-/// How the proxies speak to servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServersTransport {
-    /// Longest wait for a connection to a server; zero: for ever.
-    pub dial_timeout: Duration,
-    /// Longest wait for the head of a response; zero: for ever.
-    pub response_header_timeout: Duration,
 }
 
 impl Command {
@@ -261,17 +252,6 @@ impl LogLevel {
             Self::Info => "info",
             Self::Warn => "warn",
             Self::Error => "error",
-        }
-    }
-}
-
-impl Default for ServersTransport {
-    fn default() -> Self {
-        // Servers are on the same machine or one hop away, and another one is
-        // tried after a connect failure: waiting longer only costs the client.
-        Self {
-            dial_timeout: Duration::from_secs(1),
-            response_header_timeout: Duration::ZERO,
         }
     }
 }

@@ -68,6 +68,7 @@ fn object(id: &ObjectId) -> ResourceId {
         ObjectKind::Router => ResourceKind::Router,
         ObjectKind::Middleware => ResourceKind::Middleware,
         ObjectKind::Service => ResourceKind::Service,
+        ObjectKind::ServersTransport => ResourceKind::ServersTransport,
     };
     ResourceId {
         kind: kind.into(),

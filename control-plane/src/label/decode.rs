@@ -164,7 +164,7 @@ impl<'a> Decoder<'a> {
         let (message, suggestion) = if section.eq_ignore_ascii_case("serversTransports") {
             (
                 "a servers transport cannot be declared by label: the label is ignored".to_owned(),
-                "remove the label".to_owned(),
+                "declare it in a file of --providers.file, and name it NAME@file".to_owned(),
             )
         } else if container::is_static(section) {
             let flag = label.get("traefik.http.".len()..).unwrap_or_default();
@@ -260,6 +260,8 @@ impl<'a> Decoder<'a> {
                     self.labels.middlewares.insert(id.name.clone(), middleware);
                 }
             }
+            // No label declares one: its section is unknown here.
+            ObjectKind::ServersTransport => {}
         }
         let (mistakes, remarks) = fields.into_notes();
         if let Some(first) = mistakes.first() {

@@ -472,6 +472,7 @@ pub(super) fn key(id: &ObjectId, source: Source, option: &str) -> String {
         ObjectKind::Router => "routers",
         ObjectKind::Middleware => "middlewares",
         ObjectKind::Service => "services",
+        ObjectKind::ServersTransport => "serversTransports",
     };
     let dot = if option.is_empty() { "" } else { "." };
     let root = match source {

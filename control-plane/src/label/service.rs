@@ -1,9 +1,8 @@
 //! Options of a service.
 
 use super::fields::Fields;
-use super::vocabulary::is_pending_value;
 use super::{ServiceLabels, health_check, value};
-use crate::model::{Cookie, LoadBalancer, ObjectKind, SameSite, Scheme, Strategy};
+use crate::model::{Cookie, LoadBalancer, SameSite, Scheme, Strategy};
 use crate::server_url::ServerUrl;
 
 const PORT: &str = "loadBalancer.server.port";
@@ -32,7 +31,6 @@ pub(super) fn decode(fields: &mut Fields) -> ServiceLabels {
 
 /// The options of the balancer, which labels and files have in common; no servers.
 pub(super) fn load_balancer(fields: &mut Fields) -> LoadBalancer {
-    check_transport(fields);
     let strategy = strategy(fields);
     let sticky = sticky(fields, "loadBalancer");
     if strategy == Strategy::Hrw && sticky.is_some() {
@@ -45,6 +43,7 @@ pub(super) fn load_balancer(fields: &mut Fields) -> LoadBalancer {
         pass_host_header: fields
             .boolean("loadBalancer.passHostHeader")
             .unwrap_or(true),
+        servers_transport: fields.some_text(TRANSPORT),
         health_check: health_check::active(fields).map(Box::new),
         passive_health_check: health_check::passive(fields),
         middlewares: fields.list("middlewares"),
@@ -130,16 +129,4 @@ pub(super) fn sticky(fields: &mut Fields, kind: &str) -> Option<Cookie> {
         fields.remark(&option("sameSite"), message, "write none, lax or strict");
     }
     Some(cookie)
-}
-
-fn check_transport(fields: &mut Fields) {
-    let transport = fields.some_text(TRANSPORT).unwrap_or_default();
-    // It may hold the only certificates the author trusts.
-    if is_pending_value(ObjectKind::Service, TRANSPORT, &transport) {
-        fields.reject(
-            TRANSPORT,
-            format!("the servers transport {transport} does not exist: none is available yet"),
-            "remove the label, if the default transport will do",
-        );
-    }
 }

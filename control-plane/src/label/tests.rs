@@ -125,6 +125,7 @@ fn a_service_is_read() {
         weight: Some(0),
         load_balancer: LoadBalancer {
             pass_host_header: false,
+            servers_transport: Some("default@internal".to_owned()),
             ..LoadBalancer::default()
         },
         ..ServiceLabels::default()
@@ -220,7 +221,6 @@ fn a_mistake_rejects_its_object_and_says_what_would_work() {
         (&service("server.url"), "a:80", "it lacks a scheme", "http://10.0.0.2:8080"),
         (&service("passhostheader"), "no", "`no`, which is not a boolean", "write false"),
         (&service("strategy"), "rr", "`rr` is not a strategy", "leasttime"),
-        (&service("serverstransport"), "t@file", "does not exist", "default"),
         (&service("healthcheck.interval"), "10 s", "`10 s`, which is not a duration", "10s"),
         (&service("healthcheck"), "true", "cannot stand alone", "healthCheck.path=…"),
         (&service("healthcheck.path"), "http://a/b", "`http://a/b` is a URL", "hostname, port"),
@@ -309,7 +309,7 @@ fn keys_outside_the_known_sections_are_warned_of() {
         ("traefik.wrong.label", "42", "unknown", "labels start with"),
         ("traefik.http.entrypoints.web.address", ":80", "static option", "--entrypoints.web.address"),
         ("traefik.http.entirely.other", "1", "unknown", "routers, services"),
-        ("traefik.http.serverstransports.t.x", "1", "cannot be declared", "remove"),
+        ("traefik.http.serverstransports.t.x", "1", "cannot be declared", "--providers.file"),
         ("traefik.tls.options.o.minversion", "x", "TLS", "remove"),
         ("traefik.swarm.network", "x", "Swarm", "traefik.docker.network"),
         ("traefik.docker.netwrok", "x", "unknown", "traefik.docker.network?"),
@@ -380,6 +380,7 @@ proptest! {
                 ObjectKind::Router => decoded.routers.contains_key(&id.name),
                 ObjectKind::Middleware => decoded.middlewares.contains_key(&id.name),
                 ObjectKind::Service => decoded.services.contains_key(&id.name),
+                ObjectKind::ServersTransport => false,
             };
             prop_assert!(!usable, "{id}");
             let told = diagnostics.iter().any(|diagnostic| {

@@ -103,11 +103,6 @@ impl BasicAuth {
         })
     }
 
-    /// A file of users.
-    pub(super) fn example(&self) -> String {
-        "somebody:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=".to_owned()
-    }
-
     pub(super) fn encode(&self) -> proto::BasicAuth {
         let realm = match self.realm.as_str() {
             "" => "traefik",

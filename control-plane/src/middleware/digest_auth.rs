@@ -117,11 +117,6 @@ impl DigestAuth {
         }
     }
 
-    /// A file of users.
-    pub(super) fn example(&self) -> String {
-        format!("somebody:{}:{}", self.realm(), "0".repeat(32))
-    }
-
     /// Without the key of nonces, which is the compiler's.
     pub(super) fn encode(&self) -> proto::DigestAuth {
         let realm = self.realm();

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::pattern;
 use crate::label::Fields;
+use crate::model::{
+    ClientCertificate, ClientTls, FileText, NamedFile, Pem, ServersTransport, Unusable,
+};
 use crate::rule::Pattern;
 
 const ADDRESS: &str = "forwardAuth.address";
@@ -18,6 +21,11 @@ const FORWARD_BODY: &str = "forwardAuth.forwardBody";
 const MAX_BODY: &str = "forwardAuth.maxBodySize";
 const MAX_RESPONSE: &str = "forwardAuth.maxResponseBodySize";
 const SIGN_IN: &str = "forwardAuth.authSigninURL";
+const CA: &str = "forwardAuth.tls.ca";
+const CERT: &str = "forwardAuth.tls.cert";
+const KEY: &str = "forwardAuth.tls.key";
+/// What findings call the files of `tls`.
+const TLS_FILES: [&str; 3] = ["tls.ca", "tls.cert", "tls.key"];
 
 /// Options of `forwardAuth`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +33,9 @@ const SIGN_IN: &str = "forwardAuth.authSigninURL";
 pub struct ForwardAuth {
     /// URL of the server that is asked.
     pub address: String,
+    /// How it is spoken to over TLS; `None`: as the system trusts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ClientTls>,
     /// What becomes of `X-Forwarded-…`: `None`, the usual ones are written anew;
     /// `false`, all; `true`, none that is there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,8 +130,14 @@ impl ForwardAuth {
             fields.remark(FORWARD_BODY, message, suggestion);
         }
         let pattern = regex.and_then(|text| pattern(fields, REGEX, &text));
+        let tls = client_tls(fields);
+        if tls.is_some() && !question.is_tls {
+            let message = "tls has no effect: the address does not start with https://";
+            fields.remark(ADDRESS, message, "write https://, or remove tls");
+        }
         Some(Self {
             address,
+            tls,
             trust_forward_header: fields.boolean("forwardAuth.trustForwardHeader"),
             auth_request_headers: headers(fields, REQUEST_HEADERS),
             auth_response_headers: headers(fields, RESPONSE_HEADERS),
@@ -163,7 +180,53 @@ impl ForwardAuth {
             preserve_location_header: self.preserve_location_header,
             preserve_request_method: self.preserve_request_method,
             auth_signin_url: self.auth_signin_url.clone(),
+            tls: self.tls.as_ref().map(|it| transport(it).encode()),
         }
+    }
+
+    pub(super) fn files(&self) -> impl Iterator<Item = NamedFile<'_>> {
+        let tls = self.tls.iter();
+        tls.flat_map(|it| it.files(TLS_FILES))
+    }
+
+    /// With what is in its files.
+    pub(super) fn with_files(&self, read: &dyn Fn(&str) -> FileText) -> Result<Self, Unusable> {
+        let tls = self.tls.as_ref();
+        let filled = tls.map(|it| it.with_files(TLS_FILES, read));
+        Ok(Self {
+            tls: filled.transpose()?,
+            ..self.clone()
+        })
+    }
+}
+
+fn client_tls(fields: &mut Fields) -> Option<ClientTls> {
+    let pem = |option: &str| Pem::new(fields.some_text(option).unwrap_or_default());
+    let tls = ClientTls {
+        ca: pem(CA),
+        cert: pem(CERT),
+        key: pem(KEY),
+        insecure_skip_verify: flag(fields, "forwardAuth.tls.insecureSkipVerify"),
+    };
+    if tls.cert.is_empty() != tls.key.is_empty() {
+        let option = if tls.cert.is_empty() { KEY } else { CERT };
+        let message = "tls.cert and tls.key go together, and one of them is missing";
+        fields.reject(option, message, "write both, each a path or PEM");
+    }
+    (tls != ClientTls::default()).then_some(tls)
+}
+
+fn transport(tls: &ClientTls) -> ServersTransport {
+    let identity = (!tls.cert.is_empty()).then(|| ClientCertificate {
+        cert_file: tls.cert.clone(),
+        key_file: tls.key.clone(),
+    });
+    let authority = (!tls.ca.is_empty()).then(|| tls.ca.clone());
+    ServersTransport {
+        insecure_skip_verify: tls.insecure_skip_verify,
+        root_cas: authority.into_iter().collect(),
+        certificates: identity.into_iter().collect(),
+        ..ServersTransport::default()
     }
 }
 

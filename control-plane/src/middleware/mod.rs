@@ -44,8 +44,6 @@ pub use content_type::ContentType;
 pub use digest_auth::{DigestAuth, DigestUsers};
 pub use encoded_characters::EncodedCharacters;
 pub use errors::Errors;
-pub use file::NamedFile;
-pub(crate) use file::UnusableFile;
 pub use forward_auth::ForwardAuth;
 pub use grpc_web::GrpcWeb;
 pub use headers::{Cors, Headers, Security};

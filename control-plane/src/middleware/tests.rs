@@ -95,7 +95,7 @@ fn a_middleware_that_cannot_do_all_it_is_told_is_rejected() {
         ("compress.includedcontenttypes", "text/*", "not a media type", "text/css"),
         ("forwardauth.trustforwardheader", "true", "lacks its address", "=http://auth:4181"),
         ("forwardauth.address", "auth:4181", "does not start with http://", "http://auth"),
-        ("forwardauth.tls.ca", "/ca.pem", "forwardAuth.tls.ca is not available yet", "trusts"),
+        ("forwardauth.tls.ca", "/ca.pem", "lacks its address", "=http://auth:4181"),
         ("headers.stsseconds", "-1", "is -1, which is no time", "3600"),
         ("headers.accesscontrolmaxage", "-1", "is -1, which is no time", "3600"),
         ("headers.accesscontrolalloworiginlistregex", "(", "unclosed group", ""),

@@ -15,6 +15,8 @@ pub struct LoadBalancer {
     pub sticky: Option<Cookie>,
     /// Send the client's Host header (true) or the server's address (false).
     pub pass_host_header: bool,
+    /// Reference to the servers transport; `None`: the default one.
+    pub servers_transport: Option<String>,
     /// Servers are asked how they do.
     pub health_check: Option<Box<HealthCheck>>,
     /// Servers that answer with errors are left alone.
@@ -78,6 +80,7 @@ impl Default for LoadBalancer {
             strategy: Strategy::default(),
             sticky: None,
             pass_host_header: true,
+            servers_transport: None,
             health_check: None,
             passive_health_check: None,
             middlewares: Vec::new(),

@@ -1,5 +1,5 @@
-//! What providers declare, in Traefik's vocabulary: routers, services and
-//! middlewares by their unqualified names, with where each came from.
+//! What providers declare, in Traefik's vocabulary: routers, services, middlewares and
+//! servers transports by their unqualified names, with where each came from.
 //!
 //! Written by providers, read by [`crate::compile`]. Values here are decoded and
 //! merged but not yet resolved: a router may still name a middleware that does
@@ -8,10 +8,13 @@
 mod diagnostic;
 mod health_check;
 mod load_balancer;
+mod named_file;
 mod occurrence;
 mod router;
+mod servers_transport;
 mod service;
 mod setting;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,13 +23,18 @@ use std::sync::Arc;
 pub use diagnostic::{Diagnostic, Severity};
 pub use health_check::{HealthCheck, HealthCheckMode, PassiveHealthCheck};
 pub use load_balancer::{LoadBalancer, Scheme, Server};
+pub(crate) use named_file::Unusable;
+pub use named_file::{FileText, NamedFile};
 pub use occurrence::Occurrence;
 pub use router::Router;
+pub(crate) use servers_transport::limit_ms;
+pub use servers_transport::{ClientCertificate, ServersTransport, TlsVersion};
 pub use service::{
     Cookie, Failover, FailoverErrors, HighestRandomWeight, Mirror, Mirroring, SameSite, Service,
     Strategy, Weighted, WeightedService,
 };
 pub use setting::Setting;
+pub use tls::{ClientTls, Pem};
 
 pub use crate::middleware::Middleware;
 
@@ -39,6 +47,8 @@ pub struct DynamicConfig {
     pub services: BTreeMap<String, Declared<Service>>,
     /// Middlewares by unqualified name.
     pub middlewares: BTreeMap<String, Declared<Middleware>>,
+    /// Servers transports by unqualified name.
+    pub servers_transports: BTreeMap<String, Declared<ServersTransport>>,
     /// Objects that were declared but cannot be used, and why. What refers to
     /// one of them is told this reason instead of "does not exist".
     pub rejected: BTreeMap<ObjectId, Declared<String>>,
@@ -71,6 +81,8 @@ pub enum ObjectKind {
     Middleware,
     /// A service.
     Service,
+    /// A servers transport.
+    ServersTransport,
 }
 
 /// A provider's latest word: its configuration and what it had to complain about.
@@ -120,6 +132,14 @@ impl ObjectId {
             name: name.into(),
         }
     }
+
+    /// The servers transport of this name.
+    pub fn servers_transport(name: impl Into<String>) -> Self {
+        Self {
+            kind: ObjectKind::ServersTransport,
+            name: name.into(),
+        }
+    }
 }
 
 impl fmt::Display for ObjectId {
@@ -134,6 +154,7 @@ impl fmt::Display for ObjectKind {
             Self::Router => "router",
             Self::Middleware => "middleware",
             Self::Service => "service",
+            Self::ServersTransport => "servers transport",
         })
     }
 }

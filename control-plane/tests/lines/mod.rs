@@ -54,6 +54,13 @@ pub(crate) fn lines(state: &ProviderState) -> Vec<String> {
             origin(&it.containers)
         ));
     }
+    for (name, it) in &config.servers_transports {
+        let transport = format!("{:?}", it.value);
+        lines.push(format!(
+            "servers transport {name}: {transport}{}",
+            origin(&it.containers)
+        ));
+    }
     for (id, it) in &config.rejected {
         lines.push(format!(
             "rejected {id}: {}{}",
@@ -79,6 +86,9 @@ fn options(it: &LoadBalancer) -> String {
     }
     if !it.pass_host_header {
         line.push_str(", server's Host");
+    }
+    if let Some(transport) = &it.servers_transport {
+        line.push_str(&format!(", spoken to as {transport} says"));
     }
     if let Some(check) = &it.health_check {
         line.push_str(&format!(", {check:?}"));

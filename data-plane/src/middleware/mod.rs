@@ -88,7 +88,7 @@ pub(crate) use self::share::{Part, Share};
 use self::sources::SourceKey;
 use self::strip_prefix::StripPrefix;
 use self::strip_prefix_regex::StripPrefixRegex;
-use crate::balance::{LoadBalancer, Server, ServerError, Service};
+use crate::balance::{LoadBalancer, Server, ServerError, Service, Transport};
 use crate::proxy::head::{Head, PathError};
 use crate::routing::network::NetworkError;
 use crate::routing::regexp::RegexpError;
@@ -213,6 +213,8 @@ pub(crate) enum MiddlewareError {
     Encoding(String),
     #[error("`address`: {0}")]
     Server(#[from] ServerError),
+    #[error("`tls`: {0}")]
+    Tls(String),
     #[error("`address`: `{0}` is not the target of a request")]
     Target(String),
     #[error("`scheme`: `{0}` is not the scheme of a URL")]
@@ -240,13 +242,22 @@ pub(crate) enum MiddlewareError {
     HeaderValue { name: String },
 }
 
+/// Finds or makes a server that a middleware asks: its description, the service it is
+/// of, and how it is spoken to if not as usual.
+pub(crate) type Enlist<'e> = dyn FnMut(
+        &wire::Server,
+        &wire::Service,
+        Option<&Arc<Transport>>,
+    ) -> Result<Arc<Server>, ServerError>
+    + 'e;
+
 impl Middleware {
     /// From the resource of this name.
     pub(crate) fn build(
         name: &str,
         spec: &wire::Middleware,
         share: &Arc<Share>,
-        enlist: impl FnMut(&wire::Server, &wire::Service) -> Result<Arc<Server>, ServerError>,
+        enlist: &mut Enlist<'_>,
     ) -> Result<Self, MiddlewareError> {
         use wire::middleware::Kind as Wire;
 
@@ -596,8 +607,9 @@ mod tests {
 
     fn build_from(spec: &wire::Middleware) -> Result<Middleware, MiddlewareError> {
         let mut roster = Roster::default();
-        Middleware::build("m@docker", spec, &Arc::default(), |server, of| {
-            roster.enlist(server, of, &Arc::default(), &Roster::default())
+        let usual = Arc::default();
+        Middleware::build("m@docker", spec, &Arc::default(), &mut |server, of, it| {
+            roster.enlist(server, of, it.unwrap_or(&usual), &Roster::default())
         })
     }
 

@@ -13,7 +13,12 @@ use super::MiddlewareError;
 use super::status::{self, StatusRange};
 
 /// Reason codes of answers that mean that no byte has reached a server.
-const UNREACHED: [&str; 3] = ["connect_refused", "connect_timeout", "connect_failed"];
+const UNREACHED: [&str; 4] = [
+    "connect_refused",
+    "connect_timeout",
+    "connect_failed",
+    "tls_failed",
+];
 
 #[derive(Debug)]
 pub(crate) struct Retry {

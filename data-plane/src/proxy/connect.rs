@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -23,6 +23,9 @@ use super::body::RequestBody;
 use super::server_connection::Http1Connection;
 use crate::balance::{InFlight, Scheme, Server, Transport, speaks_http2};
 use crate::stats::Attempt;
+
+/// After this much silence the kernel asks whether the other end is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// A connection that takes requests.
 pub(crate) enum Connection {
@@ -50,32 +53,43 @@ pub(crate) enum ServerStream {
 #[derive(Clone, Copy)]
 struct LocalExecutor;
 
-/// Connects within `limit`, TLS and HTTP/2 preface included. `http1`: no HTTP/2, as
-/// for a request that switches protocols.
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    /// No connection of TCP, or not in time.
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    /// The two ends do not agree on TLS, or not in time.
+    #[error("TLS: {0}")]
+    Tls(#[source] io::Error),
+}
+
+/// Connects within `limit`, to which the handshake of TLS does not count. `http1`: no
+/// HTTP/2, as for a request that switches protocols.
 pub(crate) async fn connect(
     server: &Server,
     http1: bool,
     limit: Duration,
-) -> io::Result<Connection> {
-    match tokio::time::timeout(limit, open(server, http1)).await {
-        Ok(result) => result,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
-    }
-}
-
-async fn open(server: &Server, http1: bool) -> io::Result<Connection> {
-    let tcp = TcpStream::connect((server.host.as_str(), server.port)).await?;
+) -> Result<Connection, ConnectError> {
+    let dialed = TcpStream::connect((server.host.as_str(), server.port));
+    let tcp = match tokio::time::timeout(limit, dialed).await {
+        Ok(dialed) => dialed?,
+        Err(_) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    };
     tcp.set_nodelay(true)?;
+    let probes = TcpKeepalive::new().with_time(KEEP_ALIVE);
+    SockRef::from(&tcp).set_tcp_keepalive(&probes.with_interval(KEEP_ALIVE))?;
     let transport = &server.transport;
     match server.scheme {
         Scheme::Http => Ok(open_http1(ServerStream::Plain(tcp))),
         Scheme::H2c => open_http2(transport, ServerStream::Plain(tcp)).await,
         Scheme::Https => {
             let stream = if http1 {
-                transport.secure_http1(&server.host, tcp).await?
+                transport.secure_http1(&server.host, tcp).await
             } else {
-                transport.secure(&server.host, tcp).await?
+                transport.secure(&server.host, tcp).await
             };
+            let stream = stream.map_err(ConnectError::Tls)?;
             let http2 = speaks_http2(&stream);
             let stream = ServerStream::Tls(Box::new(stream));
             if http2 {
@@ -91,7 +105,10 @@ fn open_http1(stream: ServerStream) -> Connection {
     Connection::Http1(Http1Connection::new(stream))
 }
 
-async fn open_http2(transport: &Transport, stream: ServerStream) -> io::Result<Connection> {
+async fn open_http2(
+    transport: &Transport,
+    stream: ServerStream,
+) -> Result<Connection, ConnectError> {
     let (sender, connection) = http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
         .keep_alive_interval(transport.read_idle)

@@ -10,6 +10,7 @@ use http::response::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::body::{BodyError, ClientError};
+use super::connect::ConnectError;
 use super::head::PathError;
 use super::server_connection::UpstreamError;
 use crate::http1::{FramingError, HeadError};
@@ -29,6 +30,7 @@ pub(crate) enum Reason {
     ConnectRefused,
     ConnectTimeout,
     ConnectFailed,
+    TlsFailed,
     ResponseTimeout,
     UpstreamReset,
     UpstreamInvalid,
@@ -52,6 +54,7 @@ impl Reason {
             Self::ConnectRefused => "connect_refused",
             Self::ConnectTimeout => "connect_timeout",
             Self::ConnectFailed => "connect_failed",
+            Self::TlsFailed => "tls_failed",
             Self::ResponseTimeout => "response_timeout",
             Self::UpstreamReset => "upstream_reset",
             Self::UpstreamInvalid => "upstream_invalid",
@@ -115,6 +118,9 @@ pub(crate) enum ProxyError {
     /// No connection for another cause.
     #[error("cannot connect")]
     Connection(#[source] std::io::Error),
+    /// The server was reached, and there is no TLS that both ends agree on.
+    #[error("no TLS with the server")]
+    Tls(#[source] std::io::Error),
     /// The response head did not come in time.
     #[error("no response in time")]
     ResponseTimeout,
@@ -156,6 +162,7 @@ impl ProxyError {
             Self::ConnectTimeout | Self::ResponseTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::ConnectRefused
             | Self::Connection(_)
+            | Self::Tls(_)
             | Self::UpstreamReset(_)
             | Self::UpstreamInvalid(_)
             | Self::UpstreamSwitched
@@ -181,6 +188,7 @@ impl ProxyError {
             Self::ConnectRefused => Reason::ConnectRefused,
             Self::ConnectTimeout => Reason::ConnectTimeout,
             Self::Connection(_) => Reason::ConnectFailed,
+            Self::Tls(_) => Reason::TlsFailed,
             Self::ResponseTimeout => Reason::ResponseTimeout,
             Self::UpstreamReset(_) => Reason::UpstreamReset,
             Self::UpstreamInvalid(_) | Self::UpstreamSwitched | Self::UpstreamCoding => {
@@ -199,6 +207,7 @@ impl ProxyError {
             Self::ConnectTimeout | Self::ResponseTimeout => "Gateway Timeout",
             Self::ConnectRefused
             | Self::Connection(_)
+            | Self::Tls(_)
             | Self::UpstreamReset(_)
             | Self::UpstreamInvalid(_)
             | Self::UpstreamSwitched
@@ -273,7 +282,11 @@ impl ProxyError {
     pub(crate) fn is_before_request(&self) -> bool {
         matches!(
             self,
-            Self::NoServer(_) | Self::ConnectRefused | Self::ConnectTimeout | Self::Connection(_)
+            Self::NoServer(_)
+                | Self::ConnectRefused
+                | Self::ConnectTimeout
+                | Self::Connection(_)
+                | Self::Tls(_)
         )
     }
 
@@ -281,6 +294,8 @@ impl ProxyError {
     pub(crate) fn from_upstream(error: UpstreamError) -> Self {
         match error {
             UpstreamError::Framing(FramingError::Coding) => Self::UpstreamCoding,
+            // With TLS 1.3 a server refuses the client when this has sent already.
+            UpstreamError::Socket(error) if is_refusal(&error) => Self::Tls(error),
             error if error.is_invalid() => Self::UpstreamInvalid(error),
             error => Self::UpstreamReset(error),
         }
@@ -303,13 +318,42 @@ impl ProxyError {
     }
 
     /// What a failed connection attempt means.
-    pub(crate) fn from_connect(error: std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => Self::ConnectRefused,
-            std::io::ErrorKind::TimedOut => Self::ConnectTimeout,
-            _ => Self::Connection(error),
+    pub(crate) fn from_connect(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Socket(error) | ConnectError::Tls(error)
+                if error.kind() == std::io::ErrorKind::TimedOut =>
+            {
+                Self::ConnectTimeout
+            }
+            ConnectError::Tls(error) => Self::Tls(error),
+            ConnectError::Socket(error) => match error.kind() {
+                std::io::ErrorKind::ConnectionRefused => Self::ConnectRefused,
+                _ => Self::Connection(error),
+            },
         }
     }
+}
+
+/// The server does not take the proxy's certificate, or misses one.
+fn is_refusal(error: &std::io::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let inner = error.get_ref().and_then(|it| it.downcast_ref());
+    let Some(rustls::Error::AlertReceived(alert)) = inner else {
+        return false;
+    };
+    matches!(
+        alert,
+        Alert::AccessDenied
+            | Alert::BadCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRequired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::DecryptError
+            | Alert::HandshakeFailure
+            | Alert::UnknownCA
+            | Alert::UnsupportedCertificate
+    )
 }
 
 impl From<HeadError> for ProxyError {
@@ -351,6 +395,20 @@ mod tests {
                 ProxyError::ConnectRefused,
                 502,
                 "connect_refused",
+                "Bad Gateway",
+            ),
+            (
+                ProxyError::from_connect(ConnectError::Tls(std::io::ErrorKind::Other.into())),
+                502,
+                "tls_failed",
+                "Bad Gateway",
+            ),
+            (
+                ProxyError::from_upstream(UpstreamError::Socket(std::io::Error::other(
+                    rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired),
+                ))),
+                502,
+                "tls_failed",
                 "Bad Gateway",
             ),
             (

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use super::body::RequestBody;
 use super::client_socket::ClientSocket;
-use super::connect::{self, Connection};
+use super::connect::{self, ConnectError, Connection};
 use super::error::ProxyError;
 use super::head::Head;
 use super::outbox::Outbox;
@@ -184,9 +184,13 @@ impl Dispatch<'_, '_> {
                         return Err(ProxyError::from_connect(error));
                     }
                     self.worker.retried(Some(&self.turn.balancer.subject));
-                    // Alone: it may just be restarting.
-                    if let Some(other) = self.turn.pick(&self.tried) {
-                        *server = other;
+                    match self.turn.pick(&self.tried) {
+                        Some(other) => *server = other,
+                        // Alone: it may just be restarting, but it will not change its mind.
+                        None if matches!(error, ConnectError::Tls(_)) => {
+                            return Err(ProxyError::from_connect(error));
+                        }
+                        None => {}
                     }
                 }
             }
@@ -303,10 +307,13 @@ impl Dispatch<'_, '_> {
 }
 
 /// Out of descriptors, ports or memory: nothing is known about the server.
-fn is_own_trouble(error: &std::io::Error) -> bool {
+fn is_own_trouble(error: &ConnectError) -> bool {
     use std::io::ErrorKind::{AddrNotAvailable, OutOfMemory};
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
+    let ConnectError::Socket(error) = error else {
+        return false;
+    };
     matches!(error.kind(), AddrNotAvailable | OutOfMemory)
         || matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }

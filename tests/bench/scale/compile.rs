@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fairway_control::compile::{self, Compiled, Input};
-use fairway_control::config::{
-    EntryPointOptions, InternalServices, MetricsOptions, ServersTransport,
-};
+use fairway_control::config::{EntryPointOptions, InternalServices, MetricsOptions};
+use fairway_control::model::ServersTransport;
 use fairway_control::provider::docker::{
     Container, DockerOptions, Network, Port, PortType, State, Surroundings, assemble,
 };

@@ -10,7 +10,7 @@ use fairway_tests::loopback::free_address;
 use fairway_tests::raw_client::RawClient;
 use fairway_tests::world::{Setting, World};
 
-use super::{Options, ask, behind, serve};
+use super::{Options, ask, serve};
 
 const YES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -274,21 +274,14 @@ async fn questions_go_over_a_connection_that_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_question_that_cannot_be_put_as_told_closes_the_router() {
+async fn options_of_tls_without_tls_are_told_of_and_harm_nobody() {
     let world = World::start().await;
     let asked = authority(YES).await;
-    let address = format!("http://{}/", asked.address());
-    let options = [
-        ("forwardauth.address", address.as_str()),
-        ("forwardauth.tls.insecureskipverify", "true"),
-    ];
-    world.run(behind("closed", &options)).await;
-    world
-        .wait_rotation("open.closed.test", "/", &["closed"])
-        .await;
-    assert_eq!(ask(&world, "closed", "GET /", "").await.status(), 404);
+    let options = [("forwardauth.tls.insecureskipverify", "true")];
+    serve_asking(&world, "plain", asked.address(), &options).await;
+    assert_eq!(ask(&world, "plain", "GET /", "").await.status(), 200);
     let told = |told: &fairway_proto::inspection::v1::Diagnostic| {
-        told.message.contains("forwardAuth.tls.insecureSkipVerify")
+        told.message.contains("tls has no effect") && told.suggestion.contains("https://")
     };
     world.wait_diagnostic("why", told).await;
 }

@@ -5,6 +5,7 @@ mod basic_auth;
 mod compress;
 mod digest_auth;
 mod forward_auth;
+mod forward_auth_tls;
 mod grpc_web;
 mod headers;
 mod in_flight_req;

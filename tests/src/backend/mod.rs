@@ -1,6 +1,6 @@
 //! Backends that say what they saw: what stands behind the proxy in a test.
 //!
-//! [`Backend`] is an HTTP/1.1 server whose answers are JSON ([`Seen`]);
+//! [`Backend`] is an HTTP server whose answers are JSON ([`Seen`]);
 //! [`recorder::Recorder`] keeps raw bytes and answers with raw bytes.
 
 mod answer;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -97,6 +97,10 @@ impl Backend {
     /// # Panics
     /// If the address is in use.
     pub async fn start(name: &str, address: SocketAddr) -> Self {
+        Self::start_as(name, address, Protocol::Http1).await
+    }
+
+    async fn start_as(name: &str, address: SocketAddr, protocol: Protocol) -> Self {
         let listener = TcpListener::bind(address)
             .await
             .unwrap_or_else(|error| panic!("backend {name} cannot listen on {address}: {error}"));
@@ -109,7 +113,7 @@ impl Backend {
             connections: AtomicUsize::new(0),
         });
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
+        let task = tokio::spawn(accept(listener, protocol, Arc::clone(&shared), stopped));
         Self {
             address,
             shared,
@@ -117,6 +121,11 @@ impl Backend {
             abort: task.abort_handle(),
             task: Some(task),
         }
+    }
+
+    /// The same for clients that speak HTTP/2 by prior knowledge, and nobody else.
+    pub async fn start_http2(name: &str, address: SocketAddr) -> Self {
+        Self::start_as(name, address, Protocol::Http2).await
     }
 
     /// Starts on an address of its own.
@@ -188,7 +197,19 @@ impl std::fmt::Debug for Backend {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<bool>) {
+/// What a backend speaks.
+#[derive(Clone, Copy)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+async fn accept(
+    listener: TcpListener,
+    protocol: Protocol,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+) {
     // Aborting this task drops the set, and with it every connection.
     let mut connections = JoinSet::new();
     let signal = stopped.clone();
@@ -197,7 +218,11 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
             accepted = listener.accept() => {
                 let Ok((stream, peer)) = accepted else { continue };
                 shared.connections.fetch_add(1, Ordering::Relaxed);
-                connections.spawn(serve(stream, peer, Arc::clone(&shared), signal.clone()));
+                let (shared, signal) = (Arc::clone(&shared), signal.clone());
+                match protocol {
+                    Protocol::Http1 => connections.spawn(serve(stream, peer, shared, signal)),
+                    Protocol::Http2 => connections.spawn(serve_http2(stream, peer, shared, signal)),
+                };
             }
             Some(_) = connections.join_next() => {}
             _ = stopped.wait_for(|stopped| *stopped) => break,
@@ -218,6 +243,24 @@ async fn serve(
     let connection = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopped.wait_for(|stopped| *stopped) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+async fn serve_http2(
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| answer::handle(Arc::clone(&shared), peer, request));
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -115,7 +115,9 @@ impl FakeDocker {
             }
         }));
         let Some(address) = self.tcp else { return };
-        let tcp = TcpListener::bind(address).await.expect("a free address");
+        // The listener of before is gone when its task has heard of it.
+        let free = || async { TcpListener::bind(address).await.ok() };
+        let tcp = crate::wait::wait_for("a free address", free).await;
         let (engine, tasks) = (self.engine.clone(), Arc::clone(&self.tasks));
         self.keep(tokio::spawn(async move {
             while let Ok((stream, _)) = tcp.accept().await {

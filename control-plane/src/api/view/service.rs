@@ -41,6 +41,8 @@ struct LoadBalancerView<'a> {
     pass_host_header: bool,
     response_forwarding: ResponseForwardingView,
     #[serde(skip_serializing_if = "Option::is_none")]
+    servers_transport: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     health_check: Option<HealthCheckView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     passive_health_check: Option<PassiveHealthCheckView>,
@@ -144,6 +146,7 @@ impl<'a> LoadBalancerView<'a> {
             response_forwarding: ResponseForwardingView {
                 flush_interval: "-1ms",
             },
+            servers_transport: load_balancer.servers_transport.as_deref(),
             health_check: load_balancer
                 .health_check
                 .as_deref()

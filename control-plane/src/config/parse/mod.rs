@@ -1,7 +1,9 @@
 //! Assignments to a configuration: values checked, defaults filled in.
 
+mod docker;
 mod entrypoint;
 mod metrics;
+mod servers_transport;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,18 +11,18 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use self::docker::DockerDraft;
 use super::error::subject;
 use super::flag::{self, Assignment};
 use super::source::Outside;
 use super::vocabulary::Effect;
 use super::{
     API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LabelFiles, LogFormat,
-    LogLevel, LogOptions, MetricsOptions, ServersTransport, StaticConfig, address,
+    LogLevel, LogOptions, MetricsOptions, StaticConfig, address,
 };
 use crate::check::{CheckOptions, DiffOptions};
 use crate::explain::ExplainOptions;
-use crate::model::Diagnostic;
-use crate::provider::docker::{Constraint, DefaultRule, DockerOptions, Endpoint};
+use crate::model::{Diagnostic, ServersTransport};
 use crate::provider::file::{FileOptions, FileSource};
 use crate::rule::RuleSyntax;
 
@@ -28,8 +30,6 @@ use crate::rule::RuleSyntax;
 const DEFAULT_ENTRY_POINT: (&str, &str) = ("http", ":80");
 const DEFAULT_API_ADDRESS: &str = ":8080";
 const DEFAULT_GRPC_PORT: u16 = 9090;
-/// Docker's own variable for its endpoint.
-const DOCKER_HOST: &str = "DOCKER_HOST";
 
 /// Reads a command line.
 pub(super) fn command(
@@ -129,11 +129,9 @@ pub(super) fn static_config(
 
 /// What the flags read so far say.
 struct Draft {
-    docker: Option<DockerOptions>,
-    docker_off: bool,
+    docker: Option<DockerDraft>,
     file: Option<FileDraft>,
     rule_syntax: RuleSyntax,
-    endpoint: Option<String>,
     entry_points: BTreeMap<String, Entry>,
     api: Option<ApiOptions>,
     ping: bool,
@@ -166,10 +164,8 @@ impl Draft {
     fn read(assignments: Vec<Assignment>) -> Result<Self, ConfigError> {
         let mut draft = Self {
             docker: None,
-            docker_off: false,
             file: None,
             rule_syntax: RuleSyntax::default(),
-            endpoint: None,
             entry_points: BTreeMap::new(),
             api: None,
             ping: false,
@@ -211,13 +207,13 @@ impl Draft {
                 let expected = "HOST:PORT or :PORT";
                 self.grpc = address::socket(&it.value).ok_or_else(|| it.invalid(expected))?;
             }
-            "serversTransport.forwardingTimeouts.dialTimeout" => {
-                self.transport.dial_timeout = duration(it)?;
+            path if path.starts_with("serversTransport.") => {
+                servers_transport::assign(&mut self.transport, it)?;
             }
-            "serversTransport.forwardingTimeouts.responseHeaderTimeout" => {
-                self.transport.response_header_timeout = duration(it)?;
+            "providers.docker.labelFiles" => self.assign_label_files(it)?,
+            path if path.starts_with("providers.docker") => {
+                self.docker.get_or_insert_default().assign(it)?;
             }
-            path if path.starts_with("providers.docker") => self.assign_docker(it)?,
             path if path.starts_with("providers.file") => self.assign_file(it)?,
             path if path.starts_with("metrics.") => metrics::assign(&mut self.metrics, it)?,
             path if path.starts_with("entryPoints.") => self.assign_entry_point(it)?,
@@ -226,41 +222,12 @@ impl Draft {
         Ok(())
     }
 
-    fn assign_docker(&mut self, it: &Assignment) -> Result<(), ConfigError> {
-        if it.flag.path == "providers.docker.labelFiles" {
-            if LabelFiles::below(it.items()).is_none() {
-                return Err(it.invalid("a list of absolute paths of directories"));
-            }
-            let known = self.label_files.get_or_insert_default();
-            known.extend(it.items());
-            return Ok(());
+    fn assign_label_files(&mut self, it: &Assignment) -> Result<(), ConfigError> {
+        if LabelFiles::below(it.items()).is_none() {
+            return Err(it.invalid("a list of absolute paths of directories"));
         }
-        let docker = self.docker.get_or_insert_default();
-        let flag = || it.written.clone();
-        match it.flag.path {
-            "providers.docker" => self.docker_off = !it.truth()?,
-            "providers.docker.endpoint" => self.endpoint = Some(it.value.clone()),
-            "providers.docker.exposedByDefault" => docker.exposed_by_default = it.truth()?,
-            "providers.docker.network" => docker.network.clone_from(&it.value),
-            "providers.docker.watch" => docker.watch = it.truth()?,
-            "providers.docker.useBindPortIP" => docker.use_bind_port_ip = it.truth()?,
-            "providers.docker.allowEmptyServices" => docker.allow_empty_services = it.truth()?,
-            "providers.docker.defaultRule" => {
-                docker.default_rule =
-                    DefaultRule::parse(&it.value).map_err(|source| ConfigError::DefaultRule {
-                        flag: flag(),
-                        source,
-                    })?;
-            }
-            "providers.docker.constraints" => {
-                docker.constraint =
-                    Constraint::parse(&it.value).map_err(|source| ConfigError::Constraint {
-                        flag: flag(),
-                        source,
-                    })?;
-            }
-            _ => {}
-        }
+        let known = self.label_files.get_or_insert_default();
+        known.extend(it.items());
         Ok(())
     }
 
@@ -338,15 +305,11 @@ impl Draft {
         mut self,
         env: &impl Fn(&str) -> Option<String>,
     ) -> Result<StaticConfig, ConfigError> {
-        if self.docker_off {
-            self.docker = None;
-        }
-        self.find_endpoint(env)?;
+        let docker = self.docker.take();
+        let docker = docker.map(|it| it.finish(self.rule_syntax, env, &mut self.warnings));
+        let docker = docker.transpose()?.flatten();
         let file = self.file.take().filter(|file| !file.off);
         let file = file.map(|file| file.finish(self.rule_syntax)).transpose()?;
-        if let Some(docker) = &mut self.docker {
-            docker.rule_syntax = self.rule_syntax;
-        }
         if let Some(prometheus) = &mut self.metrics.prometheus {
             metrics::find_entry_point(prometheus, &self.entry_points, &mut self.warnings);
         }
@@ -388,7 +351,7 @@ impl Draft {
         }
         check_addresses(&entry_points)?;
         Ok(StaticConfig {
-            docker: self.docker,
+            docker,
             file,
             entry_points,
             closed_entry_points,
@@ -404,32 +367,6 @@ impl Draft {
                 .unwrap_or_default(),
             warnings: self.warnings,
         })
-    }
-
-    /// As with Docker's own tools, the variable overrides what is configured.
-    fn find_endpoint(&mut self, env: &impl Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
-        let Some(docker) = &mut self.docker else {
-            return Ok(());
-        };
-        let variable = env(DOCKER_HOST).filter(|value| !value.is_empty());
-        let (origin, text) = match (variable, self.endpoint.take()) {
-            (Some(variable), flag) => {
-                if flag.is_some_and(|flag| flag != variable) {
-                    self.warnings.push(Diagnostic::warning(
-                        format!("{DOCKER_HOST}={variable} overrides --providers.docker.endpoint"),
-                        format!("unset {DOCKER_HOST} to use the flag"),
-                    ));
-                }
-                (DOCKER_HOST, variable)
-            }
-            (None, Some(flag)) => ("flag --providers.docker.endpoint", flag),
-            (None, None) => return Ok(()),
-        };
-        docker.endpoint = Endpoint::parse(&text).map_err(|source| ConfigError::Endpoint {
-            origin: origin.to_owned(),
-            source,
-        })?;
-        Ok(())
     }
 
     fn add_default_entry_points(&mut self) {

@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 
 use super::*;
 use crate::config::{ForwardedHeaders, Http2, ProxyProtocol, WaitTarget};
+use crate::model::{ClientTls, Pem};
+use crate::provider::docker::DockerOptions;
 
 fn parse(line: &[&str]) -> Result<StaticConfig, ConfigError> {
     static_config(line.iter().map(|word| (*word).to_owned()), |_| None)
@@ -302,10 +304,97 @@ fn docker_host_overrides_the_endpoint_and_says_so() {
     })
     .unwrap();
     assert_eq!(
-        config.docker.unwrap().endpoint.to_string(),
+        config.docker.unwrap().access.endpoint.to_string(),
         "unix:///run/other.sock"
     );
     assert!(config.warnings[0].message.starts_with("DOCKER_HOST="));
+}
+
+#[test]
+fn dockers_own_variables_say_how_an_engine_is_reached() {
+    let read = |line: &[&str], env: &[(&str, &str)]| {
+        static_config(line.iter().map(|word| (*word).to_owned()), |name| {
+            let found = env.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    };
+    let flags = [
+        "--providers.docker.endpoint=tcp://engine:2376",
+        "--providers.docker.tls.ca=/flag/ca.pem",
+        "--providers.docker.username=ada",
+        "--providers.docker.password=secret",
+    ];
+    let access = |config: &StaticConfig| config.docker.clone().unwrap().access;
+    let config = read(&flags, &[("DOCKER_CERT_PATH", "")]).unwrap();
+    let tls = access(&config).tls.unwrap();
+    assert_eq!(tls.ca, Pem::new("/flag/ca.pem"));
+    assert_eq!(access(&config).credentials.unwrap().username, "ada");
+    assert_eq!(config.warnings, []);
+
+    let env = [
+        ("DOCKER_CERT_PATH", "/certs/"),
+        ("DOCKER_TLS_VERIFY", "1"),
+        ("DOCKER_API_VERSION", "1.44"),
+    ];
+    let config = read(&flags, &env).unwrap();
+    let files = |insecure_skip_verify| ClientTls {
+        ca: Pem::new("/certs/ca.pem"),
+        cert: Pem::new("/certs/cert.pem"),
+        key: Pem::new("/certs/key.pem"),
+        insecure_skip_verify,
+    };
+    assert_eq!(access(&config).tls, Some(files(false)));
+    let version = access(&config).api_version.unwrap();
+    assert_eq!((version.major, version.minor), (1, 44));
+    let [warning] = &config.warnings[..] else {
+        panic!("{:?}", config.warnings);
+    };
+    let expected = "DOCKER_CERT_PATH=/certs/ overrides --providers.docker.tls";
+    assert_eq!(warning.message, expected);
+
+    let config = read(&["--providers.docker"], &env[..1]).unwrap();
+    assert_eq!(access(&config).tls, Some(files(true)));
+    let told: Vec<_> = config.warnings.iter().map(|it| &*it.message).collect();
+    assert_eq!(
+        told,
+        [
+            "DOCKER_CERT_PATH without DOCKER_TLS_VERIFY takes any certificate of the engine",
+            "TLS has no effect with the endpoint unix:///var/run/docker.sock",
+        ]
+    );
+    let config = read(&flags[2..3], &[]).unwrap();
+    assert_eq!(access(&config).credentials, None);
+    assert!(config.warnings[0].message.contains("neither is used"));
+    let error = read(&flags, &[("DOCKER_API_VERSION", "newest")]).unwrap_err();
+    assert!(error.to_string().contains("as in 1.44"), "{error}");
+}
+
+#[test]
+fn the_default_servers_transport_is_set_by_flags() {
+    let config = parse(&[
+        "--serversTransport.insecureSkipVerify",
+        "--serversTransport.rootCAs=/a.pem,/b.pem",
+        "--serversTransport.maxIdleConnsPerHost=7",
+        "--serversTransport.forwardingTimeouts.idleConnTimeout=5s",
+    ])
+    .unwrap();
+    let expected = ServersTransport {
+        insecure_skip_verify: true,
+        root_cas: ["/a.pem", "/b.pem"].map(Pem::new).into(),
+        max_idle_conns_per_host: 7,
+        idle_conn_timeout: Duration::from_secs(5),
+        ..ServersTransport::default()
+    };
+    assert_eq!(config.servers_transport, expected);
+    assert_eq!(config.warnings, []);
+    for (number, kept) in [("0", 2), ("-1", 0)] {
+        let flag = format!("--serversTransport.maxIdleConnsPerHost={number}");
+        let config = parse(&[&flag]).unwrap();
+        assert_eq!(config.servers_transport.max_idle_conns_per_host, kept);
+    }
+    assert!(refused(&["--serversTransport.rootCA=/a.pem"]).contains("rootCAs?"));
+    let many = "--serversTransport.maxIdleConnsPerHost=many";
+    assert!(refused(&[many]).contains("a number"));
 }
 
 #[test]

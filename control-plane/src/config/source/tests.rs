@@ -122,7 +122,7 @@ fn variables_say_what_flags_say() {
     assert_eq!(config.grpc_address.port(), 9999);
     let docker = config.docker.unwrap();
     assert_eq!(docker.network, "front");
-    assert_eq!(docker.endpoint.to_string(), "tcp://proxy:2375");
+    assert_eq!(docker.access.endpoint.to_string(), "tcp://proxy:2375");
     assert_eq!(config.warnings, []);
 }
 

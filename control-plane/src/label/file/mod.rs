@@ -8,6 +8,7 @@
 //! servers, and nothing is generated, so that a router says its rule and its service.
 
 mod server;
+mod servers_transport;
 mod service;
 mod tree;
 
@@ -20,10 +21,11 @@ use crate::model::{Declared, Diagnostic, DynamicConfig, ObjectId, ObjectKind, Ro
 use crate::rule::RuleSyntax;
 use crate::spelling;
 
-const SECTIONS: [(&str, ObjectKind); 3] = [
+const SECTIONS: [(&str, ObjectKind); 4] = [
     ("routers", ObjectKind::Router),
     ("services", ObjectKind::Service),
     ("middlewares", ObjectKind::Middleware),
+    ("serversTransports", ObjectKind::ServersTransport),
 ];
 
 /// What the top of a file of the static configuration has.
@@ -150,6 +152,14 @@ impl Decoder<'_> {
                     self.config.middlewares.insert(id.name.clone(), declared);
                 }
             }
+            ObjectKind::ServersTransport => {
+                let transport = servers_transport::decode(&mut fields);
+                if !fields.has_mistakes() {
+                    let declared = self.declared(transport);
+                    let name = id.name.clone();
+                    self.config.servers_transports.insert(name, declared);
+                }
+            }
         }
         self.finish(id, fields, position(path, entry));
     }
@@ -197,19 +207,16 @@ impl Decoder<'_> {
     }
 
     fn unknown_section(&mut self, section: &Entry, path: &str) {
-        if section.key.eq_ignore_ascii_case("serversTransports") {
-            let message = "the section serversTransports has no effect yet";
-            let advice = "remove it, or leave it for a later version";
-            return self.warn(section, path, message, advice);
-        }
         if section.key.eq_ignore_ascii_case("models") {
             let message = "the section models is made by Traefik itself and is ignored";
             return self.warn(section, path, message, "remove it");
         }
         let names = SECTIONS.iter().map(|(name, _)| *name);
-        let advice = match spelling::nearest(&section.key, names.chain(["serversTransports"])) {
+        let advice = match spelling::nearest(&section.key, names) {
             Some(nearest) => format!("did you mean http.{nearest}?"),
-            None => "below http are routers, services and middlewares".to_owned(),
+            None => {
+                "below http are routers, services, middlewares and serversTransports".to_owned()
+            }
         };
         let message = format!("{path} is unknown and ignored");
         self.error(section, path, &message, &advice);

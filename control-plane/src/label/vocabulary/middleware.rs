@@ -85,11 +85,16 @@ pub(super) const WORDS: &[Word] = &[
     served("digestAuth.headerField", Text),
     served("forwardAuth", Group),
     served("forwardAuth.address", Text),
-    auth_tls("forwardAuth.tls.ca", Text),
-    auth_tls("forwardAuth.tls.caOptional", Bool),
-    auth_tls("forwardAuth.tls.cert", Text),
-    auth_tls("forwardAuth.tls.key", Text),
-    auth_tls("forwardAuth.tls.insecureSkipVerify", Bool),
+    served("forwardAuth.tls.ca", Text),
+    ignored(
+        "forwardAuth.tls.caOptional",
+        Bool,
+        "has no effect, as in Traefik v3: it is about clients that connect, not about servers",
+        "remove the label",
+    ),
+    served("forwardAuth.tls.cert", Text),
+    served("forwardAuth.tls.key", Text),
+    served("forwardAuth.tls.insecureSkipVerify", Bool),
     served("forwardAuth.trustForwardHeader", Bool),
     served("forwardAuth.authRequestHeaders", List),
     served("forwardAuth.authResponseHeaders", List),
@@ -221,16 +226,6 @@ pub(super) const WORDS: &[Word] = &[
         "use one of the middlewares of docs/labels.md",
     )),
 ];
-
-/// How the server that is asked is trusted cannot be chosen yet.
-const fn auth_tls(path: &'static str, form: Form) -> Word {
-    refused(
-        path,
-        form,
-        "is not available yet",
-        "give the server a certificate that the proxies' system trusts, or ask it over http inside a network of its own",
-    )
-}
 
 /// Without effect in Traefik v3, too.
 const fn dead(path: &'static str, form: Form, instead: &'static str) -> Word {

@@ -8,6 +8,7 @@
 mod file;
 mod middleware;
 mod router;
+mod servers_transport;
 mod service;
 
 use crate::compile::internal;
@@ -97,6 +98,7 @@ fn words_of_labels(kind: ObjectKind) -> &'static [Word] {
         ObjectKind::Router => router::WORDS,
         ObjectKind::Middleware => middleware::WORDS,
         ObjectKind::Service => service::WORDS,
+        ObjectKind::ServersTransport => servers_transport::WORDS,
     }
 }
 
@@ -186,16 +188,11 @@ pub(crate) fn pending_option(kind: ObjectKind, path: &str, value: &str) -> Optio
 }
 
 /// The option is served, but for this value, which Traefik honours.
-pub(crate) fn is_pending_value(kind: ObjectKind, option: &str, value: &str) -> bool {
-    match (kind, option) {
-        (ObjectKind::Router, "service") => {
-            value.ends_with("@internal") && !internal::is_known(value)
-        }
-        (ObjectKind::Service, "loadBalancer.serversTransport") => {
-            !matches!(value, "" | "default@internal")
-        }
-        _ => false,
-    }
+fn is_pending_value(kind: ObjectKind, option: &str, value: &str) -> bool {
+    kind == ObjectKind::Router
+        && option == "service"
+        && value.ends_with("@internal")
+        && !internal::is_known(value)
 }
 
 /// `a[0].b` as `a[].b`.
@@ -296,7 +293,8 @@ mod tests {
         let heading = match kind {
             ObjectKind::Router => "\n## routers\n",
             ObjectKind::Middleware => "\n## middlewares\n",
-            ObjectKind::Service => "\n## services\n",
+            // Labels declare no servers transport.
+            ObjectKind::Service | ObjectKind::ServersTransport => "\n## services\n",
         };
         let document = include_str!("../../../../docs/labels.md").to_lowercase();
         let (_, rest) = document.split_once(heading).unwrap();
@@ -353,5 +351,27 @@ mod tests {
             .map(|word| word.path)
             .collect();
         assert_eq!(told, served);
+    }
+
+    #[test]
+    fn the_document_on_files_tabulates_the_options_of_servers_transports() {
+        let document = include_str!("../../../../docs/files.md");
+        let (_, chapter) = document.split_once("\n## Servers transports").unwrap();
+        let chapter = chapter.split("\n## ").next().unwrap();
+        let told: BTreeSet<_> = chapter
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("| `")?.split_once("` |")?.0))
+            .collect();
+        let words = || words_of_labels(ObjectKind::ServersTransport).iter();
+        let is_served = |word: &&Word| word.state == State::Served && word.form != Form::Group;
+        let served: BTreeSet<_> = words().filter(is_served).map(|word| word.path).collect();
+        assert_eq!(told, served);
+        for word in words().filter(|word| matches!(word.state, State::Ignored(..))) {
+            assert!(
+                chapter.contains(&format!("`{}`", word.path)),
+                "{}",
+                word.path
+            );
+        }
     }
 }

@@ -8,21 +8,24 @@ use std::path::PathBuf;
 pub enum Endpoint {
     /// A unix socket, `unix://PATH`.
     Unix(PathBuf),
-    /// A TCP address without TLS, `tcp://HOST:PORT` or `http://HOST:PORT`.
+    /// A TCP address, `tcp://HOST:PORT` or `http://HOST:PORT`: with TLS if there is
+    /// something to trust.
     Tcp(String),
+    /// A TCP address with TLS, `https://HOST:PORT`.
+    Https(String),
 }
 
 /// Why a text is not an [`Endpoint`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// A scheme that exists and is not available.
-    #[error("{scheme}:// is not available; use unix://PATH or tcp://HOST:PORT")]
+    #[error("{scheme}:// is not available; use unix://PATH, tcp://HOST:PORT or https://HOST:PORT")]
     Unavailable {
         /// As written.
         scheme: String,
     },
     /// No scheme at all, or one nobody knows.
-    #[error("an endpoint is unix://PATH or tcp://HOST:PORT")]
+    #[error("an endpoint is unix://PATH, tcp://HOST:PORT or https://HOST:PORT")]
     Scheme,
     /// Nothing, or not `HOST:PORT`, after the scheme.
     #[error("{text:?} after the scheme is not {expected}")]
@@ -50,7 +53,7 @@ impl Endpoint {
         match scheme {
             "unix" if place.starts_with('/') => Ok(Self::Unix(PathBuf::from(place))),
             "unix" => Err(refuse("an absolute path")),
-            "tcp" | "http" => {
+            "tcp" | "http" | "https" => {
                 let place = place.trim_end_matches('/');
                 let port = place.rsplit_once(':').and_then(|(host, port)| {
                     if host.is_empty() {
@@ -59,10 +62,13 @@ impl Endpoint {
                         port.parse::<u16>().ok()
                     }
                 });
-                port.map(|_| Self::Tcp(place.to_owned()))
-                    .ok_or_else(|| refuse("HOST:PORT"))
+                port.ok_or_else(|| refuse("HOST:PORT"))?;
+                Ok(match scheme {
+                    "https" => Self::Https(place.to_owned()),
+                    _ => Self::Tcp(place.to_owned()),
+                })
             }
-            "ssh" | "https" | "npipe" => Err(EndpointError::Unavailable {
+            "ssh" | "npipe" => Err(EndpointError::Unavailable {
                 scheme: scheme.to_owned(),
             }),
             _ => Err(EndpointError::Scheme),
@@ -81,6 +87,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp(place) => write!(f, "tcp://{place}"),
+            Self::Https(place) => write!(f, "https://{place}"),
         }
     }
 }
@@ -90,13 +97,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn endpoints_are_unix_or_tcp() {
+    fn endpoints_are_unix_tcp_or_https() {
         for (text, expected) in [
             ("unix:///run/docker.sock", Ok("unix:///run/docker.sock")),
             ("tcp://proxy:2375", Ok("tcp://proxy:2375")),
             ("http://[::1]:2375/", Ok("tcp://[::1]:2375")),
             ("ssh://root@host", Err("ssh:// is not available")),
-            ("https://host:2376", Err("https:// is not available")),
+            ("https://host:2376", Ok("https://host:2376")),
             ("/run/docker.sock", Err("an endpoint is unix://PATH")),
             ("tcp://host", Err("is not HOST:PORT")),
             ("unix://docker.sock", Err("is not an absolute path")),

@@ -43,6 +43,7 @@ pub(super) fn merge(
         middlewares: middlewares.settle(ObjectId::middleware, PartialEq::eq, diagnostics),
         // Two reasons are no disagreement: each was told where it arose.
         rejected: rejected.settle(|id| id, |_, _| true, diagnostics),
+        ..DynamicConfig::default()
     };
     config
         .rejected
@@ -56,11 +57,13 @@ fn is_declared<R, S, M>(
     middlewares: &BTreeMap<String, M>,
     id: &ObjectId,
 ) -> bool {
-    use crate::model::ObjectKind::{Middleware, Router, Service};
+    use crate::model::ObjectKind::{Middleware, Router, ServersTransport, Service};
     match id.kind {
         Router => routers.contains_key(&id.name),
         Service => services.contains_key(&id.name),
         Middleware => middlewares.contains_key(&id.name),
+        // Labels declare none.
+        ServersTransport => false,
     }
 }
 

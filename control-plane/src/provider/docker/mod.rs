@@ -8,6 +8,7 @@
 //! slow or wrong leaves the last state in force; one container's mistakes cost
 //! that container alone. Swarm services are not read.
 
+mod access;
 mod address;
 mod assemble;
 mod constraint;
@@ -25,6 +26,7 @@ mod site;
 mod vitals;
 mod watch;
 
+pub use access::{Access, ApiVersion, Credentials};
 pub use assemble::{Surroundings, assemble};
 pub use constraint::{Constraint, ConstraintError};
 pub(crate) use container::normalize;
@@ -39,8 +41,8 @@ use crate::rule::RuleSyntax;
 /// Options of the provider, `--providers.docker.*`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DockerOptions {
-    /// Where the engine listens.
-    pub endpoint: Endpoint,
+    /// How the engine is reached.
+    pub access: Access,
     /// Containers without `traefik.enable` take part.
     pub exposed_by_default: bool,
     /// Network whose address is used where the container is on it; empty: none.
@@ -64,7 +66,7 @@ pub struct DockerOptions {
 impl Default for DockerOptions {
     fn default() -> Self {
         Self {
-            endpoint: Endpoint::default(),
+            access: Access::default(),
             exposed_by_default: true,
             network: String::new(),
             default_rule: DefaultRule::default(),

@@ -141,6 +141,11 @@ impl Reader {
                 &mut all.middlewares,
                 |name: &String| ObjectId::middleware(name),
             );
+            taker.take(
+                &config.servers_transports,
+                &mut all.servers_transports,
+                |name: &String| ObjectId::servers_transport(name),
+            );
             taker.take(&config.rejected, &mut all.rejected, |id: &ObjectId| {
                 id.clone()
             });

@@ -23,10 +23,11 @@ use self::trust::Trust;
 const MAX_IDLE: usize = 200;
 /// How long a connection may be idle.
 const IDLE_LIMIT: Duration = Duration::from_secs(90);
-/// After this much silence an HTTP/2 server is asked whether it lives …
-const READ_IDLE: Duration = Duration::from_secs(20);
-/// … and given up when it does not answer in this time.
+/// An HTTP/2 server that is asked whether it lives is given up when it does not answer
+/// in this time.
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
+/// For the handshake of TLS.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 const HTTP1: &[u8] = b"http/1.1";
 const HTTP2: &[u8] = b"h2";
@@ -110,7 +111,7 @@ impl Transport {
         host: &str,
         tcp: TcpStream,
     ) -> io::Result<TlsStream<TcpStream>> {
-        self.tls().any.connect(self.name_of(host)?, tcp).await
+        self.handshake(&self.tls().any, host, tcp).await
     }
 
     /// The same for HTTP/1.1, whatever else the server offers.
@@ -119,7 +120,20 @@ impl Transport {
         host: &str,
         tcp: TcpStream,
     ) -> io::Result<TlsStream<TcpStream>> {
-        self.tls().http1.connect(self.name_of(host)?, tcp).await
+        self.handshake(&self.tls().http1, host, tcp).await
+    }
+
+    async fn handshake(
+        &self,
+        tls: &TlsConnector,
+        host: &str,
+        tcp: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let done = tls.connect(self.name_of(host)?, tcp);
+        match tokio::time::timeout(HANDSHAKE_LIMIT, done).await {
+            Ok(done) => done,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 
     fn name_of(&self, host: &str) -> io::Result<ServerName<'static>> {
@@ -163,7 +177,8 @@ impl Default for Transport {
         Self {
             max_idle: MAX_IDLE,
             idle_limit: Some(IDLE_LIMIT),
-            read_idle: Some(READ_IDLE),
+            // A gRPC server takes one that asks often for an attacker.
+            read_idle: None,
             ping_timeout: PING_TIMEOUT,
             server_name: None,
             tls: OnceLock::new(),

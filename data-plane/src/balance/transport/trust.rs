@@ -7,15 +7,18 @@ use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::client::{
+    ResolvesClientCert, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor,
+    verify_server_name,
+};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
-    SignatureScheme, SupportedCipherSuite,
+    CertificateError, CipherSuite, ClientConfig, DigitallySignedStruct, Error, OtherError,
+    RootCertStore, SignatureScheme, SupportedCipherSuite,
 };
 
 use super::{TransportError, versions};
@@ -24,6 +27,8 @@ use super::{TransportError, versions};
 #[derive(Debug)]
 pub(super) struct Trust {
     roots: Arc<RootCertStore>,
+    /// The same as they were given; empty: those of the system.
+    named: Arc<[CertificateDer<'static>]>,
 }
 
 /// Who the proxy is: the first certificate that the server understands.
@@ -37,6 +42,9 @@ struct Verifier {
     web: Option<Arc<WebPkiServerVerifier>>,
     /// The certificate must be one of these authorities and have this URI.
     uri: Option<(String, Arc<RootCertStore>)>,
+    /// What may stand for itself although it is an authority's: `openssl req -x509`
+    /// makes such certificates of servers.
+    named: Arc<[CertificateDer<'static>]>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -51,13 +59,14 @@ pub(super) fn client_config(spec: &wire::ServersTransport) -> Result<ClientConfi
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&versions(spec)?)
         .map_err(TransportError::Tls)?;
-    let builder = if spec.insecure_skip_verify || !spec.peer_cert_uri.is_empty() {
+    let by_the_web = !spec.insecure_skip_verify && spec.peer_cert_uri.is_empty();
+    let builder = if by_the_web && trust.named.is_empty() {
+        builder.with_root_certificates(Arc::clone(&trust.roots))
+    } else {
         let verifier = Verifier::new(spec, &trust, provider)?;
         builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
-    } else {
-        builder.with_root_certificates(Arc::clone(&trust.roots))
     };
     let identities = Identities::read(&spec.certificates)?;
     if identities.0.is_empty() {
@@ -81,6 +90,7 @@ impl Default for Trust {
         }
         Self {
             roots: Arc::new(roots),
+            named: Arc::default(),
         }
     }
 }
@@ -88,17 +98,20 @@ impl Default for Trust {
 impl Trust {
     fn in_these(pems: &[String]) -> Result<Self, TransportError> {
         let mut roots = RootCertStore::empty();
+        let mut named = Vec::new();
         for pem in pems {
             let certificates = CertificateDer::pem_slice_iter(pem.as_bytes())
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(TransportError::RootCas)?;
-            let (added, _) = roots.add_parsable_certificates(certificates);
+            let (added, _) = roots.add_parsable_certificates(certificates.iter().cloned());
             if added == 0 {
                 return Err(TransportError::NoRootCa);
             }
+            named.extend(certificates);
         }
         Ok(Self {
             roots: Arc::new(roots),
+            named: named.into(),
         })
     }
 
@@ -170,8 +183,19 @@ impl Verifier {
         Ok(Self {
             web,
             uri: uri.map(|uri| (uri.clone(), Arc::clone(&trust.roots))),
+            named: Arc::clone(&trust.named),
             provider,
         })
+    }
+
+    /// Nothing is wrong with the certificate but that it is an authority's, and it is
+    /// one of those that are trusted by name.
+    fn stands_for_itself(&self, certificate: &CertificateDer<'_>, error: &Error) -> bool {
+        let Error::InvalidCertificate(CertificateError::Other(OtherError(error))) = error else {
+            return false;
+        };
+        let is_authority = error.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity);
+        is_authority && self.named.contains(certificate)
     }
 }
 
@@ -184,17 +208,26 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if let Some(web) = &self.web {
-            web.verify_server_cert(certificate, intermediates, name, ocsp, now)?;
+        if let Some(web) = &self.web
+            && let Err(error) = web.verify_server_cert(certificate, intermediates, name, ocsp, now)
+        {
+            if !self.stands_for_itself(certificate, &error) {
+                return Err(error);
+            }
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
         }
         if let Some((uri, roots)) = &self.uri {
-            rustls::client::verify_server_cert_signed_by_trust_anchor(
+            let signed = verify_server_cert_signed_by_trust_anchor(
                 &ParsedCertificate::try_from(certificate)?,
                 roots,
                 intermediates,
                 now,
                 self.provider.signature_verification_algorithms.all,
-            )?;
+            );
+            match signed {
+                Err(error) if !self.stands_for_itself(certificate, &error) => return Err(error),
+                _ => {}
+            }
             if !has_uri(certificate, uri) {
                 return Err(CertificateError::NotValidForName.into());
             }

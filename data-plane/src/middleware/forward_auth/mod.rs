@@ -19,8 +19,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use regex::Regex;
 
-use super::MiddlewareError;
-use crate::balance::{LoadBalancer, Server, ServerError};
+use super::{Enlist, MiddlewareError};
+use crate::balance::{LoadBalancer, Transport};
 use crate::proxy::head::Head;
 use crate::proxy::headers::{FORWARDED_FOR, ROUTER, forwarded_port};
 use crate::routing::regexp;
@@ -89,8 +89,13 @@ impl ForwardAuth {
     pub(super) fn build(
         name: &str,
         spec: &wire::ForwardAuth,
-        enlist: impl FnMut(&wire::Server, &wire::Service) -> Result<Arc<Server>, ServerError>,
+        enlist: &mut Enlist<'_>,
     ) -> Result<Self, MiddlewareError> {
+        let transport = spec.tls.as_ref().map(Transport::build).transpose();
+        let transport = transport.map_err(|error| MiddlewareError::Tls(error.to_string()))?;
+        let transport = transport.map(Arc::new);
+        let enlist =
+            |server: &wire::Server, of: &wire::Service| enlist(server, of, transport.as_ref());
         let target = PathAndQuery::try_from(spec.target.as_str());
         let target = target.map_err(|_| MiddlewareError::Target(spec.target.clone()))?;
         let scheme = match wire::Scheme::try_from(spec.scheme) {

@@ -14,8 +14,9 @@ fn auth(change: impl FnOnce(&mut wire::ForwardAuth)) -> ForwardAuth {
     };
     change(&mut spec);
     let mut roster = Roster::default();
-    ForwardAuth::build("m@docker", &spec, |server, of| {
-        roster.enlist(server, of, &Arc::default(), &Roster::default())
+    let usual = Arc::default();
+    ForwardAuth::build("m@docker", &spec, &mut |server, of, it| {
+        roster.enlist(server, of, it.unwrap_or(&usual), &Roster::default())
     })
     .unwrap()
 }

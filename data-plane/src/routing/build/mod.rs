@@ -180,9 +180,10 @@ fn middlewares(
                 name,
                 spec,
                 &previous.share,
-                |server, of| {
+                &mut |server, of, transport| {
                     let known = &previous.roster;
-                    roster.enlist(server, of, known.transport(), known)
+                    let transport = transport.unwrap_or(known.transport());
+                    roster.enlist(server, of, transport, known)
                 },
             )?),
             _ => Err(BuildError::Mismatch),

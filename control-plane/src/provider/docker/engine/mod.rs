@@ -13,20 +13,18 @@ use std::time::Duration;
 
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptionsBuilder;
-use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, HOST, HeaderValue, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::Endpoint;
+use super::access::{Access, Connector};
 use super::event::{Event, RawEvent};
 use super::reply::{self, Details, List, ReplyError};
 
@@ -73,6 +71,9 @@ pub(super) enum EngineError {
         /// Why it failed.
         source: Box<bollard::errors::Error>,
     },
+    /// The configuration does not say how it is reached.
+    #[error("connecting")]
+    Access(#[source] std::io::Error),
     /// An answer with a status that is an error.
     #[error("{call}: status {status}: {message}")]
     Status {
@@ -113,10 +114,9 @@ pub(super) struct DockerEngine {
     dial: Arc<Dial>,
 }
 
-/// Opens one connection per request, by path each time: the engine makes a new
-/// socket when it restarts.
+/// Opens one connection per request.
 struct Dial {
-    endpoint: Endpoint,
+    connector: Connector,
     /// Told when the head of an event stream has come.
     subscribed: Notify,
 }
@@ -124,13 +124,13 @@ struct Dial {
 type DialError = bollard::errors::Error;
 
 impl Engine for DockerEngine {
-    type Target = Endpoint;
+    type Target = Access;
     type Events = Pin<Box<dyn Stream<Item = Result<Event, EngineError>> + Send>>;
 
-    async fn connect(endpoint: &Endpoint) -> Result<Self, EngineError> {
+    async fn connect(access: &Access) -> Result<Self, EngineError> {
         const CALL: &str = "asking for the version";
         let dial = Arc::new(Dial {
-            endpoint: endpoint.clone(),
+            connector: access.connector().map_err(EngineError::Access)?,
             subscribed: Notify::new(),
         });
         let transport = {
@@ -142,9 +142,20 @@ impl Engine for DockerEngine {
         };
         let limit = CALL_TIMEOUT.as_secs();
         let address = Some("http://docker");
-        let docker =
-            Docker::connect_with_custom_transport(transport, address, limit, API_DEFAULT_VERSION)
-                .map_err(|error| EngineError::call(CALL, error))?;
+        let version = access.api_version.map(|it| ClientVersion {
+            major_version: it.major,
+            minor_version: it.minor,
+        });
+        let fixed = version.is_some();
+        let version = version.as_ref().unwrap_or(API_DEFAULT_VERSION);
+        let docker = Docker::connect_with_custom_transport(transport, address, limit, version)
+            .map_err(|error| EngineError::call(CALL, error))?;
+        if fixed {
+            let engine = Self { docker, dial };
+            // One that does not speak this version says so.
+            engine.fetch(CALL, "/version", CALL_TIMEOUT).await?;
+            return Ok(engine);
+        }
         let docker = timeout(CALL_TIMEOUT, docker.negotiate_version())
             .await
             .map_err(|_| EngineError::Timeout {
@@ -245,24 +256,8 @@ impl DockerEngine {
 }
 
 impl Dial {
-    async fn send(&self, request: BollardRequest) -> Result<Response<Incoming>, DialError> {
-        match &self.endpoint {
-            Endpoint::Unix(path) => {
-                let stream = UnixStream::connect(path).await?;
-                self.exchange(stream, request).await
-            }
-            Endpoint::Tcp(place) => {
-                let stream = TcpStream::connect(place).await?;
-                self.exchange(stream, request).await
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        mut request: BollardRequest,
-    ) -> Result<Response<Incoming>, DialError> {
+    async fn send(&self, mut request: BollardRequest) -> Result<Response<Incoming>, DialError> {
+        let stream = self.connector.open().await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         // Ends by itself when the response has been read or dropped.
@@ -274,12 +269,12 @@ impl Dial {
         let is_events = request.uri().path().ends_with("/events");
         *request.uri_mut() = target.parse::<Uri>()?;
         let agent = concat!("fairway/", env!("CARGO_PKG_VERSION"));
-        request
-            .headers_mut()
-            .insert(HOST, HeaderValue::from_static("docker"));
-        request
-            .headers_mut()
-            .insert(USER_AGENT, HeaderValue::from_static(agent));
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_static("docker"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        if let Some(authorization) = &self.connector.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
         let response = sender.send_request(request).await?;
         if is_events && response.status().is_success() {
             self.subscribed.notify_one();

@@ -2,12 +2,13 @@
 
 use std::sync::Mutex;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
 use crate::provider::docker::event::Signal;
+use crate::provider::docker::{ApiVersion, Credentials, Endpoint};
 
 const VERSION: &str = r#"{"ApiVersion":"1.41","MinAPIVersion":"1.12"}"#;
 const LIST: &str = r#"[{"Id":"c1","Names":["/web"],"State":"unheard-of"}]"#;
@@ -22,10 +23,17 @@ const EVENTS: [&str; 3] = [
 /// An engine that answers only what a careful socket proxy lets through, and
 /// writes down what it was asked.
 struct Socket {
-    endpoint: Endpoint,
+    access: Access,
     asked: Arc<Mutex<Vec<String>>>,
     _folder: Folder,
     _server: AbortOnDropHandle<()>,
+}
+
+fn at(endpoint: Endpoint) -> Access {
+    Access {
+        endpoint,
+        ..Access::default()
+    }
 }
 
 struct Folder(std::path::PathBuf);
@@ -54,7 +62,7 @@ impl Socket {
             })
         };
         Self {
-            endpoint: Endpoint::Unix(path),
+            access: at(Endpoint::Unix(path)),
             asked,
             _folder: folder,
             _server: AbortOnDropHandle::new(server),
@@ -71,9 +79,8 @@ where
         head.push(stream.read_u8().await.unwrap());
     }
     let head = String::from_utf8(head).unwrap();
-    let line = head.lines().next().unwrap().to_owned();
-    let target = line.split(' ').nth(1).unwrap().to_owned();
-    asked.lock().unwrap().push(line);
+    let target = head.split(' ').nth(1).unwrap().to_owned();
+    asked.lock().unwrap().push(head);
     // As a real engine: a version it does not speak is refused.
     let path = target.split('?').next().unwrap();
     let (status, body) = match path.strip_prefix("/v1.41").unwrap_or(path) {
@@ -104,7 +111,7 @@ where
 #[tokio::test]
 async fn every_call_is_a_get_that_a_socket_proxy_lets_through() {
     let socket = Socket::open(LIST);
-    let engine = DockerEngine::connect(&socket.endpoint).await.unwrap();
+    let engine = DockerEngine::connect(&socket.access).await.unwrap();
     let mut events = engine.events().await.unwrap();
     assert_eq!(
         socket.asked.lock().unwrap().len(),
@@ -133,28 +140,58 @@ async fn every_call_is_a_get_that_a_socket_proxy_lets_through() {
     };
     assert_eq!(events.next().await.unwrap().unwrap(), disconnect);
     assert!(events.next().await.is_none());
-    for line in socket.asked.lock().unwrap().iter() {
-        assert!(line.starts_with("GET /"), "{line}");
+    for head in socket.asked.lock().unwrap().iter() {
+        assert!(head.starts_with("GET /"), "{head}");
+        assert!(!head.contains("authorization"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_version_and_a_password_that_are_set_go_with_every_call() {
+    let socket = Socket::open(LIST);
+    let mut access = socket.access.clone();
+    access.api_version = Some("1.41".parse().unwrap());
+    access.credentials = Some(Credentials {
+        username: "ada".to_owned(),
+        password: "secret".to_owned(),
+    });
+    let engine = DockerEngine::connect(&access).await.unwrap();
+    engine.list().await.unwrap();
+    let asked = std::mem::take(&mut *socket.asked.lock().unwrap());
+    assert_eq!(asked.len(), 2);
+    for head in asked {
+        assert!(head.starts_with("GET /v1.41/"), "{head}");
+        assert!(
+            head.contains("authorization: Basic YWRhOnNlY3JldA==\r\n"),
+            "{head}"
+        );
+    }
+    assert!(!format!("{access:?}").contains("secret"));
+    // What the engine does not speak is not replaced by what it does.
+    access.api_version = Some("1.40".parse().unwrap());
+    assert!(DockerEngine::connect(&access).await.is_err());
+    for text in ["1", "1.x", "v1.44", "1.44.0", ""] {
+        assert_eq!(text.parse::<ApiVersion>(), Err(()), "{text}");
     }
 }
 
 #[tokio::test]
 async fn an_engine_is_reached_over_tcp_too() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = Endpoint::Tcp(listener.local_addr().unwrap().to_string());
+    let access = at(Endpoint::Tcp(listener.local_addr().unwrap().to_string()));
     let _server = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(answer(stream, LIST, Arc::default()));
         }
     }));
-    let engine = DockerEngine::connect(&endpoint).await.unwrap();
+    let engine = DockerEngine::connect(&access).await.unwrap();
     assert_eq!(engine.list().await.unwrap().containers[0].id, "c1");
 }
 
 #[tokio::test]
 async fn a_list_that_breaks_off_is_an_error() {
     let socket = Socket::open(r#"[{"Id":"c1"},{"#);
-    let engine = DockerEngine::connect(&socket.endpoint).await.unwrap();
+    let engine = DockerEngine::connect(&socket.access).await.unwrap();
     assert!(matches!(
         engine.list().await,
         Err(EngineError::Reply { .. })
@@ -163,8 +200,8 @@ async fn a_list_that_breaks_off_is_an_error() {
 
 #[tokio::test]
 async fn a_socket_that_does_not_exist_is_an_error_that_says_so() {
-    let endpoint = Endpoint::Unix("/nonexistent/docker.sock".into());
-    let error = DockerEngine::connect(&endpoint).await.err().unwrap();
+    let access = at(Endpoint::Unix("/nonexistent/docker.sock".into()));
+    let error = DockerEngine::connect(&access).await.err().unwrap();
     let text = super::super::watch::describe(&error);
     assert!(text.contains("No such file"), "{text}");
 }

@@ -29,7 +29,7 @@ pub async fn run(
     out: watch::Sender<Option<Arc<ProviderState>>>,
     vitals: DockerVitals,
 ) {
-    let target = options.endpoint.clone();
+    let target = options.access.clone();
     follow::<DockerEngine>(options, &target, out, vitals).await;
 }
 
