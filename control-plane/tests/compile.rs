@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Finding, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices, MetricsOptions};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions,
+};
 use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Errors, Users};
 use fairway_control::model::{
     Declared, DynamicConfig, Failover, LoadBalancer, Middleware, ObjectId, ProviderState, Router,
@@ -31,6 +33,7 @@ fn router(rule: &str, middlewares: &[&str], service: &str) -> Declared<Router> {
         middlewares: middlewares.iter().map(ToString::to_string).collect(),
         service: service.into(),
         priority: 0,
+        observability: Default::default(),
     })
 }
 
@@ -99,6 +102,7 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
         },
         metrics: &MetricsOptions::default(),
         servers_transport: &ServersTransport::default(),
+        observability: &ObservabilityOptions::default(),
         providers: &states.collect(),
         nonce_key: &[7; 32],
         files: &BTreeMap::from([
@@ -436,6 +440,7 @@ fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
             internal_services: InternalServices::default(),
             metrics: &MetricsOptions::default(),
             servers_transport: &ServersTransport::default(),
+            observability: &ObservabilityOptions::default(),
             providers: &BTreeMap::from([("docker".into(), Arc::new(state))]),
             nonce_key: &[7; 32],
             files: &BTreeMap::new(),

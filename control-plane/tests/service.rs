@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices, MetricsOptions};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions,
+};
 use fairway_control::model::{
     Cookie, Declared, DynamicConfig, Failover, FailoverErrors, HighestRandomWeight, LoadBalancer,
     Mirror, Mirroring, ProviderState, Router, SameSite, Scheme, Server, ServersTransport, Service,
@@ -78,6 +80,7 @@ fn compiled(services: &[(&str, Service)]) -> Compiled {
         middlewares: Vec::new(),
         service: "top".into(),
         priority: 0,
+        observability: Default::default(),
     };
     file.routers.insert("r".into(), declared(router));
     let mut docker = DynamicConfig::default();
@@ -105,6 +108,7 @@ fn compiled(services: &[(&str, Service)]) -> Compiled {
         },
         metrics: &MetricsOptions::default(),
         servers_transport: &ServersTransport::default(),
+        observability: &ObservabilityOptions::default(),
         providers: &states.into(),
         files: &BTreeMap::new(),
         nonce_key: &[0; 32],

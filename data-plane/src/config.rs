@@ -48,10 +48,6 @@ pub struct Config {
     #[arg(long = "admin.address", env = "FAIRWAY_ADMIN_ADDRESS")]
     pub admin_address: Option<String>,
 
-    /// One log line for each request.
-    #[arg(long = "accesslog", env = "FAIRWAY_ACCESSLOG")]
-    pub access_log: bool,
-
     /// Connections of clients and tunnels this process holds at most.
     #[arg(
         long = "connections.max",
@@ -118,7 +114,6 @@ impl Default for Config {
             bind_address: None,
             workers: available_cores(),
             admin_address: None,
-            access_log: false,
             max_connections: 16_000,
             timeouts: Timeouts::default(),
             drain: Drain::default(),

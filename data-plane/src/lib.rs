@@ -6,11 +6,13 @@
 //! building, admin), so that nothing takes time from traffic. [`Running`] is the
 //! handle: ready or not, which version, and the way out.
 
+mod access_log;
 mod admin;
 mod balance;
 mod config;
 mod counter;
 mod discovery;
+mod exchange;
 mod http1;
 mod listener;
 #[doc(hidden)]
@@ -22,10 +24,12 @@ mod routing;
 mod shutdown;
 mod stats;
 mod telemetry;
+mod trace;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::Node;
@@ -37,12 +41,14 @@ pub use self::admin::client::{HealthcheckError, healthcheck};
 pub use self::config::{Config, Drain, Timeouts};
 #[cfg(any(fuzzing, test))]
 pub use self::proxy::fuzz;
-pub use self::telemetry::{LogError, LogFormat, start as start_log};
+pub use self::telemetry::{LogError, LogFormat, LogOptions, start as start_log};
 
+use self::access_log::{JournalBlueprint, WriterControl};
 use self::discovery::{DiscoveryConfig, DiscoveryStatus, Listeners};
 use self::listener::WorkerListeners;
 use self::routing::RouteTable;
 use self::stats::Collector;
+use self::trace::ExporterControl;
 use self::worker::{Blueprint, Command, WorkerHandle};
 
 /// Reads the PROXY header that `bytes` begin with: its length, and the client it names.
@@ -51,11 +57,15 @@ use self::worker::{Blueprint, Command, WorkerHandle};
 /// # Errors
 /// Why it cannot be believed, in words.
 #[doc(hidden)]
-pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<std::net::IpAddr>)>, String> {
+pub fn proxy_header(bytes: &[u8]) -> Result<Option<(usize, Option<std::net::SocketAddr>)>, String> {
     proxy::proxy_header(bytes)
         .map(|header| header.map(|it| (it.length, it.source)))
         .map_err(|error| error.to_string())
 }
+
+/// How long a process that has drained waits for the last lines of its access log and its
+/// last spans.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why a proxy does not start.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +95,8 @@ pub(crate) struct Process {
     pub(crate) status: watch::Receiver<DiscoveryStatus>,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) collector: Arc<Collector>,
+    pub(crate) access_log: Arc<WriterControl>,
+    pub(crate) spans: ExporterControl,
 }
 
 /// A running proxy. Dropping it ends it at once; [`Running::stop`] drains first.
@@ -112,6 +124,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
         },
         draining: running.draining.subscribe(),
         collector: Arc::clone(&running.process.collector),
+        access_log: Some(Arc::clone(&running.process.access_log)),
     };
     tracing::info!(
         node = config.node_id,
@@ -152,17 +165,22 @@ fn assemble(
     let table = RouteTable::with_control_planes(control_planes);
     let table = Arc::new(ArcSwap::from_pointee(table));
     let count = config.workers.max(1);
+    let (exporter, spans) = trace::spawn(runtime.handle(), &config.node_id);
+    let (writer, access_log) = access_log::spawn().map_err(StartError::Threads)?;
     let blueprint = Blueprint {
         table: Arc::clone(&table),
         host_name: config::host_name_header(),
         timeouts: config.timeouts,
-        access_log: config.access_log,
+        journal: JournalBlueprint::new(&config.node_id, writer),
+        exporter,
         max_connections: config.max_connections.div_ceil(count),
     };
     let workers = (0..count)
         .map(|index| worker::spawn(index, blueprint.clone()))
         .collect::<Result<Vec<_>, _>>()
         .map_err(StartError::Threads)?;
+    // What it holds of the log's writer must end with the workers.
+    drop(blueprint);
     let commands: Vec<_> = workers
         .iter()
         .map(|worker| worker.commands.clone())
@@ -176,6 +194,8 @@ fn assemble(
         status: status.clone(),
         draining: watched,
         collector: Arc::new(collector),
+        access_log: Arc::new(access_log),
+        spans,
     });
     runtime.spawn(probe::run(table, status));
     if let Some(address) = &config.admin_address {
@@ -242,6 +262,18 @@ impl Running {
     pub async fn stop(self) {
         self.begin_drain();
         let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
+        self.process.tell_workers(|| Command::Stop);
+        // What hangs has had its time.
+        let told = async {
+            self.process.access_log.ended().await;
+            self.process.spans.ended().await;
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, told).await;
+    }
+
+    /// Opens the file of the access log anew: it was moved away.
+    pub fn reopen_access_log(&self) {
+        self.process.access_log.reopen();
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use fairway_proxy::{Config, LogFormat};
+use fairway_proxy::{Config, LogOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[global_allocator]
@@ -21,19 +21,8 @@ struct Cli {
     #[command(flatten)]
     config: Config,
 
-    /// error, warn, info, debug, trace, or a filter.
-    #[arg(
-        long = "log.level",
-        env = "FAIRWAY_LOG_LEVEL",
-        default_value = "info",
-        global = true
-    )]
-    log_level: String,
-
-    /// Form of the log.
-    #[arg(long = "log.format", env = "FAIRWAY_LOG_FORMAT", value_enum,
-          default_value_t = LogFormat::Text, global = true)]
-    log_format: LogFormat,
+    #[command(flatten)]
+    log: LogOptions,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -64,7 +53,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Some(Command::Healthcheck { address }) = &cli.command {
         return healthcheck(address.as_ref().or(cli.config.admin_address.as_ref()));
     }
-    fairway_proxy::start_log(&cli.log_level, cli.log_format)?;
+    fairway_proxy::start_log(&cli.log)?;
     anyhow::ensure!(
         !cli.config.control_planes.is_empty(),
         "where is the control plane? Give --control-plane=http://HOST:9090"
@@ -87,13 +76,20 @@ fn healthcheck(address: Option<&String>) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Until a signal: the first drains, the second ends at once.
+/// Until a signal: the first drains, the second ends at once. SIGUSR1 is for the access
+/// log.
 async fn serve(config: Config) -> anyhow::Result<()> {
     // Before anything starts: a stop must never find the default handler.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut reopen = signal(SignalKind::user_defined1())?;
     let running = fairway_proxy::start(config)?;
-    either(&mut terminate, &mut interrupt).await;
+    loop {
+        tokio::select! {
+            () = either(&mut terminate, &mut interrupt) => break,
+            _ = reopen.recv() => running.reopen_access_log(),
+        }
+    }
     tokio::select! {
         () = running.stop() => {}
         () = either(&mut terminate, &mut interrupt) => tracing::warn!("ended at once"),

@@ -19,12 +19,14 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::access_log::{Journal, JournalBlueprint};
 use crate::balance::ServerKey;
 use crate::config::Timeouts;
 use crate::counter::Counters;
 use crate::proxy::{self, Burden, CoarseClock, Limits, Patience, Phase, Pool, Verdict};
 use crate::routing::RouteTable;
 use crate::stats::{Book, Harvest, Subject};
+use crate::trace::Exporter;
 
 /// How often a worker looks at its connections.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -54,7 +56,8 @@ pub(crate) struct Blueprint {
     pub(crate) table: Arc<ArcSwap<RouteTable>>,
     pub(crate) host_name: HeaderValue,
     pub(crate) timeouts: Timeouts,
-    pub(crate) access_log: bool,
+    pub(crate) journal: JournalBlueprint,
+    pub(crate) exporter: Exporter,
     /// Client connections of one worker at most.
     pub(crate) max_connections: usize,
 }
@@ -76,7 +79,8 @@ pub(crate) struct Worker {
     /// For `Date`, by the last sweep.
     date: RefCell<HeaderValue>,
     pub(crate) limits: Limits,
-    pub(crate) access_log: bool,
+    pub(crate) journal: Rc<Journal>,
+    pub(crate) exporter: Exporter,
     max_connections: usize,
     pub(crate) draining: Cell<bool>,
     finishing: Cell<bool>,
@@ -140,7 +144,8 @@ impl Worker {
             clock,
             date: RefCell::new(date_now()),
             limits: Limits::new(&blueprint.timeouts),
-            access_log: blueprint.access_log,
+            journal: Rc::new(Journal::new(blueprint.journal)),
+            exporter: blueprint.exporter,
             max_connections: blueprint.max_connections,
             draining: Cell::new(false),
             finishing: Cell::new(false),
@@ -212,6 +217,7 @@ impl Worker {
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut listening: HashMap<String, oneshot::Sender<()>> = HashMap::new();
         let mut live = LiveServers::default();
+        tokio::task::spawn_local(Rc::clone(&self.journal).keep_moving());
         loop {
             tokio::select! {
                 command = commands.recv() => match command {

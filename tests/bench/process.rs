@@ -46,6 +46,16 @@ impl Process {
     }
 }
 
+impl Process {
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
+        let id = self.0.id().to_string();
+        Command::new("kill").args(["-TERM", &id]).status()?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself; the wait takes it in either way.
@@ -66,15 +76,10 @@ pub(crate) fn built(name: &str) -> anyhow::Result<String> {
 }
 
 /// First line of what `tool` says about itself.
-pub(crate) fn version(tool: &str) -> anyhow::Result<String> {
-    let flag = if tool == "taskset" { "--version" } else { "-v" };
+pub(crate) fn version(tool: &str, flag: &str) -> anyhow::Result<String> {
     let said = Command::new(tool).arg(flag).output()?;
     let text = [said.stdout, said.stderr].concat();
-    let first = String::from_utf8_lossy(&text)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    println!("{first}");
-    Ok(first)
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    Ok(lines.next().unwrap_or_default().to_owned())
 }

@@ -14,7 +14,7 @@ use anyhow::ensure;
 use fairway_tests::raw_client::RawClient;
 use fairway_tests::swarm::{Aim, Ended, Manner, Swarm};
 
-use super::peer::{Ground, HOST, PATH, Peer, SINK};
+use super::peer::{Ground, HOST, PATH, Peer, SINK, Scene};
 use super::process::Process;
 
 /// Connections of the kinds that cost a socket and little else.
@@ -92,7 +92,7 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// Every kind in turn, each on a fresh proxy.
 pub(crate) async fn measure() -> anyhow::Result<()> {
-    let ground = Ground::prepare().await?;
+    let ground = Ground::prepare(Scene::Plain).await?;
     let _sink = ground.sink().await;
     println!(
         "{:<16} {:>11} {:>9} {:>9} {:>8} {:>9} {:>9} {:>7} {:>9}",

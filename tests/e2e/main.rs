@@ -7,6 +7,7 @@
     reason = "tests stop loudly"
 )]
 
+mod access_log;
 mod check_docker;
 mod control_plane;
 mod diagnostic;
@@ -30,6 +31,7 @@ mod rule_fixture;
 mod scaling;
 mod servers_transport;
 mod stream;
+mod trace;
 mod traefik_api;
 mod wait;
 mod websocket;

@@ -65,6 +65,8 @@ impl Publisher {
             resource::Spec::Middleware(_) => wire::ResourceKind::Middleware,
             resource::Spec::Service(_) => wire::ResourceKind::Service,
             resource::Spec::ServersTransport(_) => wire::ResourceKind::ServersTransport,
+            resource::Spec::AccessLog(_) => wire::ResourceKind::AccessLog,
+            resource::Spec::Tracing(_) => wire::ResourceKind::Tracing,
         };
         let id = wire::ResourceId {
             kind: kind.into(),

@@ -12,6 +12,7 @@
 )]
 
 pub mod backend;
+pub mod collector;
 pub mod discovery_client;
 pub mod fake_docker;
 pub mod fault_proxy;

@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::list::Query;
+use super::view::ObservabilityView;
 use super::{Shared, decode, respond};
 use crate::config::{
     EntryPointOptions, ForwardedHeaders, HttpOptions, TransportOptions, UnderscoreHeaders,
@@ -52,6 +53,7 @@ fn view(name: &str, options: &EntryPointOptions) -> Value {
         "transport": transport(&options.transport),
         "forwardedHeaders": forwarded_headers(&options.forwarded_headers),
         "http": http(&options.http),
+        "observability": ObservabilityView::of(Some(options.observability)),
     });
     let Some(fields) = view.as_object_mut() else {
         return view;

@@ -54,6 +54,7 @@ impl Internal {
             middlewares: Vec::new(),
             service: name.clone(),
             priority,
+            observability: crate::model::Observability::default(),
         };
         if let Some(service) = self.services.get_mut(&name) {
             service.used_by.insert(name.clone());

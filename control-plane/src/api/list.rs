@@ -283,6 +283,7 @@ mod tests {
             middlewares: vec![format!("auth@{provider}")],
             service: service.to_owned(),
             priority,
+            observability: Default::default(),
         };
         Object {
             provider: provider.to_owned(),

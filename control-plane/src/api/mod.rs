@@ -81,6 +81,10 @@ pub struct Api {
     pub ping: bool,
     /// Serve `/metrics` there.
     pub metrics: Option<Page>,
+    /// Requests are logged.
+    pub access_log: bool,
+    /// Requests are traced.
+    pub tracing: bool,
     /// When the process started.
     pub started: SystemTime,
     /// Turns true when the process was asked to end: `/ping` says so at once.

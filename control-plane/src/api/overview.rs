@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::view::{ServiceView, StateView};
-use super::{Catalog, Shared, respond};
+use super::{Api, Catalog, Shared, respond};
 use crate::model::Severity;
 
 /// How many objects of a kind, and how many of them are not well.
@@ -18,16 +18,16 @@ struct Counts {
 }
 
 pub(super) async fn answer(State(shared): State<Shared>) -> Response {
-    let providers = &shared.api.providers;
-    let metrics = match shared.api.internal_services.prometheus {
+    shared.with_catalog(|catalog| respond::json(&overview(catalog, &shared.api)))
+}
+
+fn overview(catalog: &Catalog<'_>, api: &Api) -> Value {
+    let metrics = match api.internal_services.prometheus {
         true => "Prometheus",
         false => "",
     };
-    shared.with_catalog(|catalog| respond::json(&overview(catalog, providers, metrics)))
-}
-
-fn overview(catalog: &Catalog<'_>, providers: &[&str], metrics: &str) -> Value {
     let none = Counts::default;
+    let tracing = if api.tracing { "OTLP" } else { "" };
     let services = catalog.services();
     json!({
         "http": {
@@ -38,8 +38,8 @@ fn overview(catalog: &Catalog<'_>, providers: &[&str], metrics: &str) -> Value {
         "tcp": { "routers": none(), "services": none(), "middlewares": none() },
         "udp": { "routers": none(), "services": none() },
         "certificates": none(),
-        "features": { "tracing": "", "metrics": metrics, "accessLog": false },
-        "providers": providers,
+        "features": { "tracing": tracing, "metrics": metrics, "accessLog": api.access_log },
+        "providers": api.providers,
         // Beside what Traefik has.
         "servers": Counts::of_servers(&services),
         "proxies": Counts::of_proxies(catalog),

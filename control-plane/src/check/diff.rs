@@ -181,6 +181,8 @@ pub fn between(report: &Report, running: &[Resource]) -> Vec<Change> {
             ResourceKind::EntryPoint => "entrypoint",
             ResourceKind::Router => "router",
             ResourceKind::Middleware => "middleware",
+            ResourceKind::AccessLog => "accesslog",
+            ResourceKind::Tracing => "tracing",
             _ => "service",
         };
         (before != after).then(|| Change {
@@ -287,6 +289,8 @@ fn fields(resource: &Resource, servers_are: Option<String>) -> BTreeMap<&'static
                 it.max_idle_conns_per_host.to_string(),
             ),
         ]),
+        Some(Spec::AccessLog(it)) => BTreeMap::from([("options", format!("{it:?}"))]),
+        Some(Spec::Tracing(it)) => BTreeMap::from([("options", format!("{it:?}"))]),
         None => BTreeMap::new(),
     }
 }

@@ -135,6 +135,7 @@ fn compile(
         internal_services: config.internal_services(),
         metrics: &config.metrics,
         servers_transport: &config.servers_transport,
+        observability: &config.observability,
         providers: &providers,
     })
 }

@@ -6,7 +6,7 @@ use fairway_proto::discovery::v1::resource::Spec;
 use fairway_proto::discovery::v1::service::Parts;
 use fairway_proto::discovery::v1::{self as wire, Origin, Resource, ResourceId, ResourceKind};
 
-use super::{name, sticky};
+use super::{name, observability, sticky};
 use crate::config::{
     AllowedEscapes, EntryPointOptions, ForwardedHeaders, MetricsOptions, UnderscoreHeaders,
 };
@@ -55,7 +55,7 @@ pub(super) fn entry_point(
             max_concurrent_streams: options.http2.max_concurrent_streams.map_or(0, u32::from),
             max_decoder_header_table_size: options.http2.max_decoder_header_table_size,
         }),
-        observability: None,
+        observability: observability::encode(options.observability),
         metrics: Some(self::metrics(metrics)),
     });
     let id = ResourceId {

@@ -11,7 +11,7 @@ use super::name::Guesses;
 use super::{Compiled, Input, Object, Router, encode, middleware};
 use crate::config::{API_ENTRY_POINT, EntryPointOptions, Redirection};
 use crate::middleware::RedirectScheme;
-use crate::model::{Diagnostic, Middleware};
+use crate::model::{Diagnostic, Middleware, Observability};
 
 /// Router and service of `/metrics`.
 const PROMETHEUS: &str = "prometheus@internal";
@@ -63,6 +63,7 @@ fn redirect(entry_point: &str, redirection: &Redirection, out: &mut Compiled) {
         middlewares: vec![middleware.clone()],
         service: NOOP.to_owned(),
         priority: redirection.priority.unwrap_or(REDIRECT_PRIORITY),
+        observability: Observability::default(),
     };
     out.middlewares
         .insert(middleware, Object::declared(PROVIDER, &[], kind));
@@ -85,6 +86,7 @@ pub(super) fn metrics(input: Input<'_>, out: &mut Compiled) {
         middlewares: Vec::new(),
         service: PROMETHEUS.to_owned(),
         priority: i64::MAX,
+        observability: Observability::default(),
     };
     let object = Object::declared(PROVIDER, &[], value);
     out.routers.insert(PROMETHEUS.to_owned(), object);

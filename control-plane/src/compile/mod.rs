@@ -14,6 +14,7 @@ mod entry_point;
 pub(crate) mod internal;
 mod middleware;
 mod name;
+mod observability;
 mod router;
 mod servers_transport;
 mod service;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use fairway_proto::discovery::v1::Resource;
 
-use crate::config::{EntryPointOptions, InternalServices, MetricsOptions};
+use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions};
 use crate::model::{
     Diagnostic, DynamicConfig, FileText, Middleware, NamedFile, ObjectId, ProviderState,
     ServersTransport, Service, Severity,
@@ -50,6 +51,8 @@ pub struct Input<'a> {
     /// How to speak to servers of services that name no servers transport; what is in
     /// its files is in it.
     pub servers_transport: &'a ServersTransport,
+    /// What the proxies tell about requests.
+    pub observability: &'a ObservabilityOptions,
     /// The latest word of every provider, by provider name.
     pub providers: &'a BTreeMap<String, Arc<ProviderState>>,
     /// Files that [`named_files`] names: their text, or why they cannot be read.
@@ -131,6 +134,7 @@ pub fn compile(input: Input<'_>) -> Compiled {
     service::compile(input.servers_transport, &mut out);
     router::compile(input, &entry_points, &mut out);
     internal::compile(input.servers_transport, &mut out);
+    observability::compile(input.observability, &mut out);
     out.finish();
     out
 }

@@ -6,9 +6,12 @@ use fairway_proto::discovery::v1::{self as wire, ResourceKind};
 use super::entry_point::EntryPoints;
 use super::name::{self, Guesses};
 use super::shadow::{self, Served, Shadowed};
-use super::{Compiled, Input, Object, Outcome, composition, encode, internal, middleware, service};
-use crate::config::InternalServices;
-use crate::model::{self, Diagnostic, DynamicConfig, ObjectId, ObjectKind};
+use super::{
+    Compiled, Input, Object, Outcome, composition, encode, internal, middleware, observability,
+    service,
+};
+use crate::config::{InternalServices, ObservabilityOptions};
+use crate::model::{self, Diagnostic, DynamicConfig, ObjectId, ObjectKind, Observability};
 use crate::rule::{self, Matcher, RuleSyntax};
 
 /// Traefik keeps the priorities above this one for its own routers.
@@ -32,6 +35,9 @@ pub struct Router {
     pub service: String,
     /// Effective: the length of the rule in bytes unless set.
     pub priority: i64,
+    /// What is told about its requests; what it does not say is as its first entry point
+    /// says.
+    pub observability: Observability,
 }
 
 /// Why a router is not served.
@@ -67,9 +73,14 @@ pub(super) fn compile(input: Input<'_>, entry_points: &EntryPoints, out: &mut Co
                 provider: &object.provider,
                 containers: &object.containers,
                 internal_services: input.internal_services,
+                told: input.observability,
             };
             match subject.resolve(router, entry_points, &guesses, out) {
                 Ok((message, matcher)) => {
+                    let entry_point = router.entry_points.first();
+                    let above = entry_point.and_then(|name| input.entry_points.get(name));
+                    let above = above.map(|it| it.observability).unwrap_or_default();
+                    router.observability = router.observability.or(above);
                     // A redirection takes everything, as it was asked to.
                     if object.provider != internal::PROVIDER {
                         served.push(Served {
@@ -117,6 +128,7 @@ fn tell_shadowed(served: &[Served], out: &mut Compiled) {
             provider: &provider,
             containers: &containers,
             internal_services: InternalServices::default(),
+            told: &ObservabilityOptions::default(),
         };
         let names: Vec<_> = by
             .iter()
@@ -159,6 +171,7 @@ impl Router {
             } else {
                 router.priority
             },
+            observability: router.observability,
         }
     }
 }
@@ -171,6 +184,8 @@ struct Subject<'a> {
     containers: &'a [String],
     /// Those that it may use.
     internal_services: InternalServices,
+    /// What is told about requests.
+    told: &'a ObservabilityOptions,
 }
 
 impl Subject<'_> {
@@ -229,7 +244,7 @@ impl Subject<'_> {
                 true => loop_guard(self.qualified),
                 false => String::new(),
             },
-            observability: None,
+            observability: observability::of_router(router, self.told),
         };
         Ok((message, matcher))
     }

@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::model::Observability;
+
 /// One entry point as configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryPointOptions {
@@ -21,6 +23,8 @@ pub struct EntryPointOptions {
     pub http: HttpOptions,
     /// How long clients may take, and how a stop goes.
     pub transport: TransportOptions,
+    /// What is told about requests.
+    pub observability: Observability,
 }
 
 /// What is believed of forwarded headers, and what is written.

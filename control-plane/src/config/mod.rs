@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod flag;
 mod metrics;
+mod observability;
 mod parse;
 mod source;
 mod variable;
@@ -28,6 +29,10 @@ pub use entrypoint::{
 };
 pub use error::ConfigError;
 pub use metrics::{MetricsOptions, PrometheusOptions};
+pub use observability::{
+    AccessLogFormat, AccessLogOptions, FieldMode, FieldSelection, ObservabilityOptions,
+    OtlpOptions, OtlpProtocol, TracingOptions, UnreadableFile,
+};
 pub use wait::{WaitOptions, WaitTarget};
 
 use crate::check::{CheckOptions, DiffOptions};
@@ -91,6 +96,8 @@ pub struct StaticConfig {
     /// How the proxies speak to servers of services that name no transport; files are
     /// not read yet.
     pub servers_transport: ServersTransport,
+    /// What the proxies tell about requests.
+    pub observability: ObservabilityOptions,
     /// Which files labels may name.
     pub label_files: LabelFiles,
     /// Flags that were accepted without effect, and other advice.
@@ -131,12 +138,16 @@ pub struct InternalServices {
 }
 
 /// Options of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogOptions {
     /// Least severity that is logged.
     pub level: LogLevel,
     /// Form of a line.
     pub format: LogFormat,
+    /// No colours, also on a terminal.
+    pub no_color: bool,
+    /// Where it is written; empty: standard error.
+    pub file_path: String,
 }
 
 /// Severity of a log line.

@@ -36,13 +36,15 @@ pub(super) enum Effect {
     Moot,
     /// Accepted with a warning: not built yet, serving without it does no harm.
     NotYet,
+    /// Accepted with a warning, which says what to do instead.
+    Never(&'static str),
     /// The entry point stays closed: serving without it would do harm.
     Closes(&'static str),
     /// An error: what to do instead.
     Gone(&'static str),
 }
 
-use Effect::{Closes, Full, Gone, Moot, NotYet};
+use Effect::{Closes, Full, Gone, Moot, Never, NotYet};
 use Kind::{List, Switch, Text};
 
 const fn flag(path: &'static str, kind: Kind, effect: Effect, help: &'static str) -> Flag {
@@ -53,6 +55,10 @@ const fn flag(path: &'static str, kind: Kind, effect: Effect, help: &'static str
         help,
     }
 }
+
+/// Of what Traefik does with files of its log.
+const ROTATION: &str =
+    "leave the log on standard error, which Docker rotates, or use logrotate with copytruncate";
 
 /// All flags.
 pub(super) const FLAGS: &[Flag] = &[
@@ -377,6 +383,30 @@ pub(super) const FLAGS: &[Flag] = &[
         "age at which a connection takes its last request; 0: none (0)",
     ),
     flag("entryPoints.*.transport.**", Text, NotYet, ""),
+    flag(
+        "entryPoints.*.observability.accessLogs",
+        Switch,
+        Full,
+        "log requests whose router does not say (true)",
+    ),
+    flag(
+        "entryPoints.*.observability.metrics",
+        Switch,
+        Full,
+        "count requests whose router does not say (true)",
+    ),
+    flag(
+        "entryPoints.*.observability.tracing",
+        Switch,
+        Full,
+        "trace requests whose router does not say (true)",
+    ),
+    flag(
+        "entryPoints.*.observability.traceVerbosity",
+        Text,
+        Full,
+        "spans of requests whose router does not say: minimal or detailed (minimal)",
+    ),
     flag("entryPoints.*.observability.**", Switch, NotYet, ""),
     flag("api", Switch, Full, "switch the API on"),
     flag(
@@ -417,7 +447,22 @@ pub(super) const FLAGS: &[Flag] = &[
         "TRACE, DEBUG, INFO, WARN or ERROR (INFO)",
     ),
     flag("log.format", Text, Full, "common or json (common)"),
-    flag("log.noColor", Switch, Moot, ""),
+    flag(
+        "log.noColor",
+        Switch,
+        Full,
+        "no colours, also on a terminal (false)",
+    ),
+    flag(
+        "log.filePath",
+        Text,
+        Full,
+        "file that the log is written to (standard error)",
+    ),
+    flag("log.maxSize", Text, Never(ROTATION), ""),
+    flag("log.maxAge", Text, Never(ROTATION), ""),
+    flag("log.maxBackups", Text, Never(ROTATION), ""),
+    flag("log.compress", Switch, Never(ROTATION), ""),
     flag("log.**", Text, NotYet, ""),
     flag(
         "grpc.address",
@@ -472,7 +517,97 @@ pub(super) const FLAGS: &[Flag] = &[
     ),
     flag("global.sendAnonymousUsage", Switch, Moot, ""),
     flag("global", Switch, Moot, ""),
-    flag("accessLog", Switch, NotYet, ""),
+    flag(
+        "accessLog",
+        Switch,
+        Full,
+        "one line for each request, written by each proxy (false)",
+    ),
+    flag(
+        "accessLog.filePath",
+        Text,
+        Full,
+        "file that each proxy writes (its standard output)",
+    ),
+    flag(
+        "accessLog.format",
+        Text,
+        Full,
+        "common, genericCLF or json (common)",
+    ),
+    flag(
+        "accessLog.bufferingSize",
+        Text,
+        Full,
+        "lines that are gathered before they are written (0)",
+    ),
+    flag(
+        "accessLog.filters.statusCodes",
+        List,
+        Full,
+        "log requests answered with these, as in 404,500-599",
+    ),
+    flag(
+        "accessLog.filters.retryAttempts",
+        Switch,
+        Full,
+        "log requests that were sent more than once (false)",
+    ),
+    flag(
+        "accessLog.filters.minDuration",
+        Text,
+        Full,
+        "log requests that took longer",
+    ),
+    flag("accessLog.filters", Switch, Moot, ""),
+    flag(
+        "accessLog.fields.defaultMode",
+        Text,
+        Full,
+        "fields that are not named: keep or drop (keep)",
+    ),
+    flag(
+        "accessLog.fields.names.*",
+        Text,
+        Full,
+        "a field of the access log: keep or drop",
+    ),
+    flag(
+        "accessLog.fields.headers.defaultMode",
+        Text,
+        Full,
+        "headers that are not named: keep, drop or redact (drop)",
+    ),
+    flag(
+        "accessLog.fields.headers.names.*",
+        Text,
+        Full,
+        "a header: keep, drop or redact",
+    ),
+    flag(
+        "accessLog.fields.queryParameters.defaultMode",
+        Text,
+        Full,
+        "query parameters that are not named: keep, drop or redact (keep)",
+    ),
+    flag(
+        "accessLog.fields.queryParameters.names.*",
+        Text,
+        Full,
+        "a query parameter: keep, drop or redact",
+    ),
+    flag(
+        "accessLog.addInternals",
+        Switch,
+        Full,
+        "log requests to api@internal and ping@internal, too (false)",
+    ),
+    flag(
+        "accessLog.requestId",
+        Switch,
+        Full,
+        "give an X-Request-Id to requests without one, and log it (false)",
+    ),
     flag("accessLog.**", Text, NotYet, ""),
     flag(
         "metrics.addInternals",
@@ -529,7 +664,146 @@ pub(super) const FLAGS: &[Flag] = &[
         "label of the counts of requests whose value is that of a header",
     ),
     flag("metrics.**", Switch, NotYet, ""),
-    flag("tracing", Switch, NotYet, ""),
+    flag(
+        "tracing",
+        Switch,
+        Full,
+        "send spans of requests to an OpenTelemetry collector (false)",
+    ),
+    flag(
+        "tracing.serviceName",
+        Text,
+        Full,
+        "service.name of the spans (traefik)",
+    ),
+    flag(
+        "tracing.sampleRate",
+        Text,
+        Full,
+        "share of the requests that begin a trace, 0 to 1 (1)",
+    ),
+    flag(
+        "tracing.capturedRequestHeaders",
+        List,
+        Full,
+        "request headers that become attributes",
+    ),
+    flag(
+        "tracing.capturedResponseHeaders",
+        List,
+        Full,
+        "response headers that become attributes",
+    ),
+    flag(
+        "tracing.safeQueryParams",
+        List,
+        Full,
+        "query parameters that are shown; others are redacted",
+    ),
+    flag(
+        "tracing.resourceAttributes.**",
+        Text,
+        Full,
+        "an attribute of the resource that all spans belong to",
+    ),
+    flag("tracing.globalAttributes.**", Text, Full, ""),
+    flag(
+        "tracing.addInternals",
+        Switch,
+        Full,
+        "trace requests to api@internal and ping@internal, too (false)",
+    ),
+    flag("tracing.otlp", Switch, Full, ""),
+    flag(
+        "tracing.otlp.http",
+        Switch,
+        Full,
+        "send OTLP over HTTP (true)",
+    ),
+    flag(
+        "tracing.otlp.http.endpoint",
+        Text,
+        Full,
+        "URL of the collector (https://localhost:4318/v1/traces)",
+    ),
+    flag(
+        "tracing.otlp.http.headers.*",
+        Text,
+        Full,
+        "a header that is sent to it",
+    ),
+    flag(
+        "tracing.otlp.http.tls.ca",
+        Text,
+        Full,
+        "PEM or file of the authorities to trust (the system's)",
+    ),
+    flag(
+        "tracing.otlp.http.tls.cert",
+        Text,
+        Full,
+        "PEM or file: who the proxies are",
+    ),
+    flag(
+        "tracing.otlp.http.tls.key",
+        Text,
+        Full,
+        "PEM or file: the key to it",
+    ),
+    flag(
+        "tracing.otlp.http.tls.insecureSkipVerify",
+        Switch,
+        Full,
+        "take any certificate (false)",
+    ),
+    flag(
+        "tracing.otlp.grpc",
+        Switch,
+        Full,
+        "send OTLP over gRPC (false)",
+    ),
+    flag(
+        "tracing.otlp.grpc.endpoint",
+        Text,
+        Full,
+        "HOST:PORT of the collector (localhost:4317)",
+    ),
+    flag(
+        "tracing.otlp.grpc.insecure",
+        Switch,
+        Full,
+        "without TLS (false)",
+    ),
+    flag(
+        "tracing.otlp.grpc.headers.*",
+        Text,
+        Full,
+        "a header that is sent to it",
+    ),
+    flag(
+        "tracing.otlp.grpc.tls.ca",
+        Text,
+        Full,
+        "PEM or file of the authorities to trust (the system's)",
+    ),
+    flag(
+        "tracing.otlp.grpc.tls.cert",
+        Text,
+        Full,
+        "PEM or file: who the proxies are",
+    ),
+    flag(
+        "tracing.otlp.grpc.tls.key",
+        Text,
+        Full,
+        "PEM or file: the key to it",
+    ),
+    flag(
+        "tracing.otlp.grpc.tls.insecureSkipVerify",
+        Switch,
+        Full,
+        "take any certificate (false)",
+    ),
     flag("tracing.**", Text, NotYet, ""),
     flag(
         "core.defaultRuleSyntax",
@@ -622,7 +896,9 @@ fn fit(path: &str, written: &[&str]) -> Option<Vec<String>> {
     let mut written = written.iter();
     for part in path.split('.') {
         if part == "**" {
-            return written.next().map(|_| names);
+            let rest: Vec<&str> = written.copied().collect();
+            names.push(rest.join("."));
+            return (!rest.is_empty()).then_some(names);
         }
         let word = written.next()?;
         if part == "*" {
@@ -674,7 +950,7 @@ Flags (case does not matter; --name=value, and --name value unless it is true or
 "
     .to_owned();
     for flag in FLAGS.iter().filter(|flag| !flag.help.is_empty()) {
-        let path = flag.path.replace('*', "NAME");
+        let path = flag.path.replace("**", "NAME").replace('*', "NAME");
         text.push_str(&format!("  --{path}\n        {}\n", flag.help));
     }
     text

@@ -95,6 +95,8 @@ pub(crate) fn kind_word(kind: ResourceKind) -> &'static str {
         ResourceKind::Middleware => "middleware",
         ResourceKind::Service => "service",
         ResourceKind::ServersTransport => "servers transport",
+        ResourceKind::AccessLog => "access log",
+        ResourceKind::Tracing => "tracing",
         ResourceKind::Unspecified => "resource",
     }
 }

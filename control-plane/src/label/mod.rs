@@ -30,7 +30,7 @@ pub use period::Period;
 pub(crate) use value::is_port;
 
 use crate::middleware::Middleware;
-use crate::model::{LoadBalancer, ObjectId, ObjectKind, Scheme};
+use crate::model::{LoadBalancer, ObjectId, ObjectKind, Observability, Scheme};
 use crate::rule::RuleSyntax;
 
 /// The option of this label that Traefik honours with this value and Fairway does
@@ -101,6 +101,8 @@ pub struct RouterLabels {
     pub priority: i64,
     /// How the rule is written; `None`: as is the default.
     pub rule_syntax: Option<RuleSyntax>,
+    /// What is told about its requests.
+    pub observability: Observability,
 }
 
 /// The options of one service, as written.

@@ -2,6 +2,7 @@
 
 use super::RouterLabels;
 use super::fields::Fields;
+use crate::model::{Observability, TraceVerbosity};
 use crate::rule::RuleSyntax;
 
 /// Highest priority a user's router can have; above are Fairway's own.
@@ -24,5 +25,24 @@ pub(super) fn decode(fields: &mut Fields) -> RouterLabels {
         service: fields.some_text("service"),
         priority,
         rule_syntax: fields.some_text("ruleSyntax").map(|it| RuleSyntax::of(&it)),
+        observability: observability(fields),
+    }
+}
+
+fn observability(fields: &mut Fields) -> Observability {
+    let word = fields.some_text("observability.traceVerbosity");
+    let trace_verbosity = word.as_deref().and_then(TraceVerbosity::of);
+    if let (Some(word), None) = (&word, trace_verbosity) {
+        fields.reject(
+            "observability.traceVerbosity",
+            format!("{word:?} is no verbosity of traces"),
+            format!("write {}", TraceVerbosity::WORDS),
+        );
+    }
+    Observability {
+        access_logs: fields.boolean("observability.accessLogs"),
+        metrics: fields.boolean("observability.metrics"),
+        tracing: fields.boolean("observability.tracing"),
+        trace_verbosity,
     }
 }

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use super::{Enable, Labels, RouterLabels, ServiceLabels, decode};
 use crate::middleware::Middleware;
-use crate::model::{Diagnostic, LoadBalancer, ObjectId, ObjectKind, Scheme, Severity};
+use crate::model::{
+    Diagnostic, LoadBalancer, ObjectId, ObjectKind, Observability, Scheme, Severity, TraceVerbosity,
+};
 use crate::rule::RuleSyntax;
 
 fn read(labels: &[(&str, &str)]) -> (Labels, Vec<Diagnostic>) {
@@ -58,6 +60,7 @@ fn a_router_is_read_ignoring_the_case_of_its_options() {
         service: Some("s".to_owned()),
         priority: -7,
         rule_syntax: Some(RuleSyntax::V3),
+        observability: Observability::default(),
     };
     assert_eq!(
         labels.routers,
@@ -197,6 +200,8 @@ fn a_mistake_rejects_its_object_and_says_what_would_work() {
         (&router("tls.certresolver"), "le", "TLS is not available yet", ""),
         (&router("tls.domains[0].main"), "a", "TLS is not available yet", ""),
         (&router("observability"), "true", "cannot stand alone", "observability.accessLogs=…"),
+        (&router("observability.tracing"), "maybe", "`maybe`, which is not", ""),
+        (&router("observability.traceverbosity"), "loud", "\"loud\" is no verbosity", "minimal or detailed"),
         (&router(""), "a", "empty part", "without"),
         (&router("tls.[0]"), "a", "bracket without a name", ""),
         (&router("x]"), "a", "`]` without", ""),
@@ -261,10 +266,28 @@ fn a_mistake_rejects_its_object_and_says_what_would_work() {
 }
 
 #[test]
+fn a_router_switches_what_is_told_about_its_requests() {
+    let (labels, _) = read(&[
+        ("traefik.http.routers.web.observability.accesslogs", "false"),
+        ("traefik.http.routers.web.observability.metrics", "true"),
+        (
+            "traefik.http.routers.web.observability.traceVerbosity",
+            "detailed",
+        ),
+    ]);
+    let expected = Observability {
+        access_logs: Some(false),
+        metrics: Some(true),
+        tracing: None,
+        trace_verbosity: Some(TraceVerbosity::Detailed),
+    };
+    assert_eq!(labels.routers["web"].observability, expected);
+}
+
+#[test]
 fn an_option_without_effect_is_told_and_the_object_lives() {
     #[rustfmt::skip]
     let rows: &[(&str, &str, &str)] = &[
-        (&router("observability.accesslogs"), "false", "observability has no effect yet"),
         (&router("entrypoints[0]"), "web", "takes no index: the label is ignored"),
         (&service("healthcheck.interval"), "0", "`0` is no time to wait: 30s is used"),
         (&service("passivehealthcheck.maxfailedattempts"), "2000", "more than 1000 failures"),

@@ -28,7 +28,7 @@ mod replace_path;
 mod replace_path_regex;
 mod retry;
 mod source_criterion;
-mod status;
+pub(crate) mod status;
 mod strip_prefix;
 mod strip_prefix_regex;
 #[cfg(test)]

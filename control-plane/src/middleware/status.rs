@@ -25,7 +25,7 @@ pub(super) fn reject(fields: &mut Fields, option: &str, text: &str) {
 }
 
 /// From the first to the last; `None` if it is no range.
-pub(super) fn range(text: &str) -> Option<proto::StatusRange> {
+pub(crate) fn range(text: &str) -> Option<proto::StatusRange> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (status(first.trim())?, status(last.trim())?);
     (first <= last).then_some(proto::StatusRange { first, last })

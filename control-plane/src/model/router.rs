@@ -1,5 +1,6 @@
 //! A router: which requests, through which middlewares, to which service.
 
+use super::Observability;
 use crate::rule::RuleSyntax;
 
 /// A router as declared, with the provider's defaults filled in.
@@ -20,4 +21,6 @@ pub struct Router {
     pub service: String,
     /// As set by the user; 0: length of the rule in bytes.
     pub priority: i64,
+    /// What is told about its requests.
+    pub observability: Observability,
 }

@@ -128,6 +128,16 @@ fn own(text: &mut Text, process: &Process) {
             "Copies for mirrors that were not sent: there was too much to do.",
             sum(|it| it.copies_left_out.load(Relaxed)),
         ),
+        (
+            "fairway_access_log_dropped_lines_total",
+            "Lines of the access log that were dropped, as its sink was too slow.",
+            process.access_log.dropped_lines(),
+        ),
+        (
+            "fairway_trace_dropped_spans_total",
+            "Spans that were dropped, as their receiver was too slow.",
+            process.spans.dropped_spans(),
+        ),
     ] {
         text.single(name, Kind::Counter, help, value);
     }

@@ -31,6 +31,8 @@ pub(crate) struct Turn<'s> {
     kept: Option<Kept>,
     load: Option<InFlight>,
     since: Option<Instant>,
+    /// How often the request was sent again.
+    pub(crate) repeats: u32,
 }
 
 impl<'s> Turn<'s> {
@@ -42,6 +44,7 @@ impl<'s> Turn<'s> {
             kept: sticky.and_then(|sticky| sticky.find(asking.headers)),
             load: None,
             since: None,
+            repeats: 0,
         }
     }
 

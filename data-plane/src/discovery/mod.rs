@@ -29,6 +29,7 @@ use tracing::{error, warn};
 use self::backoff::Backoff;
 pub(crate) use self::mirror::Mirror;
 use self::replica::Replica;
+use crate::access_log::WriterControl;
 use crate::routing::RouteTable;
 use crate::stats::Collector;
 
@@ -43,6 +44,8 @@ pub(crate) struct DiscoveryConfig {
     pub(crate) draining: watch::Receiver<bool>,
     /// What it has counted.
     pub(crate) collector: Arc<Collector>,
+    /// Where the access log is written; `None`: nowhere.
+    pub(crate) access_log: Option<Arc<WriterControl>>,
 }
 
 /// The control planes as servers of `api@internal`.
@@ -115,8 +118,9 @@ pub(crate) async fn run(
         node,
         draining,
         collector,
+        access_log,
     } = config;
-    let mut replica = Replica::new(table, listeners, status, draining);
+    let mut replica = Replica::new(table, listeners, status, draining, access_log);
     let mut backoff = Backoff::default();
     loop {
         endpoints.shuffle(&mut rand::rng());

@@ -16,10 +16,13 @@ use tracing::{debug, info, warn};
 
 use super::backoff::LAST_CEILING;
 use super::{DiscoveryStatus, Listeners, Mirror};
+use crate::access_log::{Destination, WriterControl};
 use crate::middleware::Part;
 use crate::routing::{self, RouteTable};
 use crate::{config, proxy};
 
+/// Name of the resource: there is one.
+const ACCESS_LOG: &str = "access-log";
 /// Until a larger share is believed: by then every proxy has tried to come back.
 const SHARE_GRACE: Duration = LAST_CEILING;
 
@@ -38,6 +41,9 @@ pub(super) struct Replica {
     listeners: Arc<dyn Listeners>,
     status: watch::Sender<DiscoveryStatus>,
     draining: watch::Receiver<bool>,
+    access_log: Option<Arc<WriterControl>>,
+    /// Where the access log could be opened.
+    opened: Option<Destination>,
 }
 
 impl Replica {
@@ -46,6 +52,7 @@ impl Replica {
         listeners: Arc<dyn Listeners>,
         status: watch::Sender<DiscoveryStatus>,
         draining: watch::Receiver<bool>,
+        access_log: Option<Arc<WriterControl>>,
     ) -> Self {
         Self {
             mirror: Mirror::default(),
@@ -57,6 +64,8 @@ impl Replica {
             listeners,
             status,
             draining,
+            access_log,
+            opened: None,
         }
     }
 
@@ -95,9 +104,33 @@ impl Replica {
                 }
             }
         }
+        ack.rejections.extend(self.open_access_log(&table).await);
         self.bound.clone_from(&ack.listeners);
         self.report(true);
         ack
+    }
+
+    /// Opens the access log of the table, if it is not open.
+    async fn open_access_log(&mut self, table: &RouteTable) -> Option<Rejection> {
+        let log = table.access_log().map(|log| log.destination().clone());
+        let (Some(writer), Some(destination)) = (&self.access_log, log) else {
+            self.opened = None;
+            return None;
+        };
+        if self.opened.as_ref() == Some(&destination) {
+            return None;
+        }
+        match writer.open(&destination).await {
+            Ok(()) => {
+                self.opened = Some(destination);
+                None
+            }
+            Err(error) => {
+                self.opened = None;
+                warn!(error = %error, "no access log");
+                Some(not_opened(error.to_string()))
+            }
+        }
     }
 
     /// What a request would meet. Changes nothing.
@@ -207,6 +240,17 @@ impl Replica {
     }
 }
 
+fn not_opened(reason: String) -> Rejection {
+    Rejection {
+        id: Some(ResourceId {
+            kind: ResourceKind::AccessLog.into(),
+            name: ACCESS_LOG.to_owned(),
+        }),
+        kind: RejectionKind::Invalid.into(),
+        reason,
+    }
+}
+
 fn not_bound(entry_point: String, reason: String) -> Rejection {
     Rejection {
         id: Some(ResourceId {
@@ -228,6 +272,9 @@ fn warn_of(rejection: &Rejection) {
         ResourceKind::Service => warn!(service = id.name, error, "service is rejected"),
         ResourceKind::ServersTransport => {
             warn!(name = id.name, error, "servers transport is rejected");
+        }
+        ResourceKind::AccessLog | ResourceKind::Tracing => {
+            warn!(name = id.name, error, "it is rejected");
         }
         ResourceKind::Unspecified => warn!(name = id.name, error, "resource is rejected"),
     }

@@ -83,7 +83,10 @@ impl DigestAuth {
         let line = line.and_then(|line| line.to_str().ok()).unwrap_or_default();
         let parameters = parameters(line);
         let name = match self.judge(&parameters, head, now) {
-            Verdict::Proven(name) => HeaderValue::from_bytes(name.as_bytes()),
+            Verdict::Proven(name) => {
+                head.user = Some(name.to_owned());
+                HeaderValue::from_bytes(name.as_bytes())
+            }
             Verdict::Stale => return Flow::Respond(self.refusal(now, true)),
             Verdict::Wrong => return Flow::Respond(self.refusal(now, false)),
         };

@@ -339,6 +339,35 @@ impl Middleware {
         &self.name
     }
 
+    /// `StripPrefix`: what it is, for spans.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match &self.kind {
+            Kind::AddPrefix(_) => "AddPrefix",
+            Kind::StripPrefix(_) => "StripPrefix",
+            Kind::StripPrefixRegex(_) => "StripPrefixRegex",
+            Kind::ReplacePath(_) => "ReplacePath",
+            Kind::ReplacePathRegex(_) => "ReplacePathRegex",
+            Kind::RedirectScheme(_) => "RedirectScheme",
+            Kind::Headers(_) => "Headers",
+            Kind::RedirectRegex(_) => "RedirectRegex",
+            Kind::ContentType(_) => "ContentType",
+            Kind::IpAllowList(_) => "IPAllowLister",
+            Kind::EncodedCharacters(_) => "EncodedCharacters",
+            Kind::BasicAuth(_) => "BasicAuth",
+            Kind::DigestAuth(_) => "DigestAuth",
+            Kind::Compress(_) => "Compress",
+            Kind::ForwardAuth(_) => "ForwardAuth",
+            Kind::PassTlsClientCert(_) => "PassTLSClientCert",
+            Kind::GrpcWeb(_) => "GrpcWeb",
+            Kind::RateLimit(_) => "RateLimiter",
+            Kind::InFlightReq(_) => "InFlightReq",
+            Kind::Errors(_) => "CustomErrors",
+            Kind::Buffering(_) => "Buffering",
+            Kind::CircuitBreaker(_) => "CircuitBreaker",
+            Kind::Retry(_) => "Retry",
+        }
+    }
+
     /// On the way in, outermost first.
     pub(crate) fn on_request(&self, head: &mut Head) -> Flow {
         match &self.kind {

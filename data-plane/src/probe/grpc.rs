@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 
 use super::Failure;
-use super::exchange::{Place, send};
 use crate::balance::{Check, Scheme, Server};
+use crate::exchange::{Place, send};
 
 const METHOD: PathAndQuery = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
 /// A frame without compression and without bytes: the empty message.

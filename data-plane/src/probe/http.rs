@@ -7,8 +7,8 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 
 use super::Failure;
-use super::exchange::{Answer, Place, send};
 use crate::balance::{Check, Scheme, Server};
+use crate::exchange::{Answer, Place, send};
 
 /// As many as Go's client follows.
 const MAX_REDIRECTS: usize = 10;

@@ -5,12 +5,10 @@
 //! server itself ([`Health`](crate::balance)), where the request path reads it; a table
 //! that keeps the server keeps its task.
 
-mod exchange;
 mod grpc;
 mod http;
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::balance::{Check, Mode, Server, ServerKey};
 use crate::discovery::DiscoveryStatus;
+use crate::exchange::ExchangeError;
 use crate::routing::RouteTable;
 
 /// Questions under way at the same time.
@@ -32,12 +31,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Why a check failed, for people.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("connection refused")]
-    Refused,
-    #[error("cannot connect: {0}")]
-    Connect(#[source] io::Error),
-    #[error("no answer: {0}")]
-    NoAnswer(#[source] hyper::Error),
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
     #[error("answered {0}")]
     Status(u16),
     #[error("redirects to `{0}`, which is no URL")]

@@ -14,7 +14,6 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
-use super::access_log::Record;
 use super::body::RequestBody;
 use super::coding::EncodedBody;
 use super::connection::Client;
@@ -22,7 +21,7 @@ use super::error::ProxyError;
 use super::head::Head;
 use super::replay::{Home, Lent, Resumed};
 use super::server_body::ServerBody;
-use super::{Answer, Onward, Payload, service, through};
+use super::{Answer, Onward, Payload, Record, service, through};
 use crate::middleware::{Around, Buffering, CircuitBreaker, Errors, Retry};
 use crate::routing::Route;
 
@@ -151,8 +150,8 @@ impl Inside<'_> {
             if status != StatusCode::SWITCHING_PROTOCOLS
                 && buffering.retries(attempts, &head.method, status)
             {
+                self.repeats(attempts);
                 attempts += 1;
-                self.client.worker.retried(self.route.service.subject());
                 continue;
             }
             return self.collected(buffering, answer).await;
@@ -229,9 +228,17 @@ impl Inside<'_> {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
+            self.repeats(tries);
             tries += 1;
-            self.client.worker.retried(self.route.service.subject());
         }
+    }
+
+    /// For the so-manieth time.
+    fn repeats(&mut self, count: u32) {
+        if let Some(record) = self.record.as_deref_mut() {
+            record.resends(count);
+        }
+        self.client.worker.retried(self.route.service.subject());
     }
 
     fn failed(&self, error: &ProxyError) -> Answer {

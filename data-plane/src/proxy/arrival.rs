@@ -67,6 +67,7 @@ pub(crate) fn admit(
         secure,
         host_header: None,
         omit_forwarded_for: intake.omit_forwarded_for,
+        user: None,
     });
     Ok(Some(Arrival {
         head,

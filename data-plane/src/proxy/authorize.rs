@@ -15,7 +15,7 @@ use super::connection::Client;
 use super::error::ProxyError;
 use super::head::Head;
 use super::server_body::ServerBody;
-use super::{Answer, Onward, Payload, forward, headers};
+use super::{Answer, Onward, Payload, Record, forward, headers};
 use crate::balance::{Asking, Turn};
 use crate::middleware::{ForwardAuth, Permission, TIME_LIMIT};
 use crate::routing::Route;
@@ -34,13 +34,18 @@ pub(super) async fn ask(
     auth: &ForwardAuth,
     head: &mut Head,
     onward: &mut Onward,
+    mut record: Option<&mut Record>,
 ) -> Result<Permission, Denied> {
     let body = if auth.forward_body {
         read_body(client, route, auth, head, onward).await?
     } else {
         Bytes::new()
     };
-    let question = Box::new(auth.question(head, &client.hop.peer, body.len()));
+    let question = auth.question(head, &client.hop.peer, body.len());
+    let mut question = Box::new(question);
+    if let Some(record) = record.as_deref_mut() {
+        record.asks_permission(&mut question);
+    }
     let body = whole(body);
     let headers = HeaderMap::new();
     let asking = Asking {
@@ -49,7 +54,11 @@ pub(super) async fn ask(
     };
     let mut turn = Turn::new(auth.service(), asking);
     let sent = forward::forward(&client.worker, &mut turn, question, body, false, None);
-    let answer = match tokio::time::timeout(TIME_LIMIT, sent).await {
+    let sent = tokio::time::timeout(TIME_LIMIT, sent).await;
+    if let Some(record) = record {
+        record.asked_permission(&sent);
+    }
+    let answer = match sent {
         Ok(Ok(reply)) => take(auth, reply.parts, reply.body).await,
         Ok(Err(error)) => Err(failed(auth, &error)),
         Err(_) => Err(failed(auth, &ProxyError::ResponseTimeout)),

@@ -19,21 +19,22 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
 
-use super::Holds;
-use super::access_log::Record;
 use super::client_socket::ClientSocket;
 use super::coding::EncodedBody;
 use super::connect::Leftover;
 use super::copies::Copies;
+use super::error::Reason;
 use super::headers;
 use super::http2::StreamUpload;
 use super::patience::{Patience, Phase};
 use super::replay::{Lent, Resumed};
 use super::server_body::ServerBody;
 use super::server_connection::UpstreamError;
+use super::{Holds, Record};
 use crate::http1::{Framing, FramingError};
 use crate::stats::Tally;
 
@@ -116,6 +117,13 @@ pub(crate) struct Exchange {
     broken: bool,
     holds: Option<Holds>,
     tally: Option<Tally>,
+}
+
+/// What ends when a tunnel does.
+pub(super) struct Underway {
+    _holds: Option<Holds>,
+    record: Option<Box<Record>>,
+    _tally: Option<Tally>,
 }
 
 impl RequestBody {
@@ -225,14 +233,19 @@ impl ResponseBody {
         Self { kind, exchange }
     }
 
-    /// The server's socket, after a switch of protocols; and what ends with it.
-    pub(super) fn take_switched(&mut self) -> Option<(Box<Leftover>, Exchange)> {
+    /// The server's socket, after a switch of protocols; and what counts as long as it
+    /// is open.
+    pub(super) fn take_switched(&mut self) -> Option<(Box<Leftover>, Underway)> {
         let ResponseKind::Switched(server) = &mut self.kind else {
             return None;
         };
         let server = server.take()?;
-        let rest = Exchange::new(&self.exchange.patience, None);
-        Some((server, std::mem::replace(&mut self.exchange, rest)))
+        let underway = Underway {
+            _holds: self.exchange.holds.take(),
+            record: self.exchange.record.take(),
+            _tally: self.exchange.tally.take(),
+        };
+        Some((server, underway))
     }
 
     /// What counts while the request is under way counts no longer.
@@ -347,6 +360,7 @@ impl Body for ResponseBody {
             }
             ResponseKind::Encoded(body) => {
                 let frame = ready!(body.poll_frame(cx));
+                this.exchange.came(body.take_read());
                 match &frame {
                     Some(Ok(frame)) => this.exchange.passed(frame),
                     Some(Err(BodyError::Server(_))) => this.exchange.broke_off("upstream_reset"),
@@ -358,7 +372,12 @@ impl Body for ResponseBody {
             ResponseKind::Server(body) => {
                 let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
                 match &frame {
-                    Some(Ok(frame)) => this.exchange.passed(frame),
+                    Some(Ok(frame)) => {
+                        this.exchange.passed(frame);
+                        if let Some(data) = frame.data_ref() {
+                            this.exchange.came(data.len());
+                        }
+                    }
                     Some(Err(_)) => this.exchange.broke_off("upstream_reset"),
                     None => this.kind = ResponseKind::Done,
                 }
@@ -398,6 +417,23 @@ impl Drop for ResponseBody {
         };
         if !complete {
             self.exchange.broke_off("client_reset");
+        }
+    }
+}
+
+impl Underway {
+    /// So many bytes went from the server to the client.
+    pub(super) fn sent(&mut self, bytes: u64) {
+        if let Some(record) = &mut self.record {
+            record.bytes = bytes;
+        }
+    }
+
+    /// There is no tunnel, and the client gets this.
+    pub(super) fn refused(mut self, status: StatusCode) {
+        if let Some(record) = &mut self.record {
+            record.status = status;
+            record.reason = Reason::UpstreamInvalid.as_str();
         }
     }
 }
@@ -442,6 +478,14 @@ impl Exchange {
         }
     }
 
+    /// So much of the server's body was read.
+    fn came(&mut self, bytes: usize) {
+        if let Some(record) = &mut self.record {
+            let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+            record.origin_bytes = record.origin_bytes.saturating_add(bytes);
+        }
+    }
+
     /// The response will not reach its end; the first reason counts.
     fn broke_off(&mut self, reason: &'static str) {
         if std::mem::replace(&mut self.broken, true) {
@@ -461,8 +505,5 @@ impl Drop for Exchange {
         }
         // Whoever reads of its end finds that it no longer counts.
         self.holds = None;
-        if let Some(record) = self.record.take() {
-            record.write(self.broken);
-        }
     }
 }

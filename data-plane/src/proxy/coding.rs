@@ -39,6 +39,8 @@ pub(crate) struct EncodedBody {
     /// The encoder holds back bytes that the client could have.
     held: bool,
     trailers: Option<HeaderMap>,
+    /// Bytes of the server's that nobody has asked about.
+    read: usize,
 }
 
 enum Encoder {
@@ -93,12 +95,18 @@ impl EncodedBody {
             encoder: Some(encoder),
             held: false,
             trailers: None,
+            read: 0,
         }
     }
 
     /// A body of gRPC for a client that speaks gRPC-Web.
     pub(super) fn grpc_web(body: ServerBody, writer: grpc_web::Writer) -> Self {
         Self::new(body, Encoder::GrpcWeb(writer))
+    }
+
+    /// Bytes that were read from the server since this was asked last.
+    pub(crate) fn take_read(&mut self) -> usize {
+        std::mem::take(&mut self.read)
     }
 
     /// Everything was read and sent.
@@ -118,6 +126,7 @@ impl EncodedBody {
             let encoded = match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => {
+                        self.read = self.read.saturating_add(data.len());
                         self.held |= !data.is_empty();
                         encoder.write(&data)?
                     }

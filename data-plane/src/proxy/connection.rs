@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -33,6 +33,8 @@ pub(crate) struct Client {
     pub(crate) worker: Rc<Worker>,
     pub(crate) entry_point: Rc<str>,
     pub(crate) peer: IpAddr,
+    /// Of the peer, or of the client that a PROXY header names.
+    pub(crate) port: u16,
     pub(crate) hop: Hop,
     pub(crate) patience: Rc<Patience>,
     /// The socket, if it speaks HTTP/1.
@@ -45,10 +47,11 @@ impl Client {
     pub(crate) fn new(
         worker: Rc<Worker>,
         entry_point: Rc<str>,
-        peer: IpAddr,
+        peer: SocketAddr,
         patience: Rc<Patience>,
         socket: Option<Rc<ClientSocket>>,
     ) -> Self {
+        let (peer, port) = (peer.ip(), peer.port());
         let hop = Hop {
             peer: HeaderValue::from_str(&peer.to_string())
                 .unwrap_or_else(|_| HeaderValue::from_static("unknown")),
@@ -59,6 +62,7 @@ impl Client {
             worker,
             entry_point,
             peer,
+            port,
             hop,
             patience,
             socket,
@@ -82,6 +86,7 @@ impl Client {
             worker: Rc::clone(&self.worker),
             entry_point: Rc::clone(&self.entry_point),
             peer: self.peer,
+            port: self.port,
             hop: self.hop.clone(),
             patience,
             socket: None,
@@ -143,9 +148,10 @@ async fn drive(client: &Rc<Client>, socket: &Rc<ClientSocket>) -> Result<(), End
         let mut response = answer(client, socket, head).await;
         let switched = response.body_mut().take_switched();
         let keep_alive = respond(client, socket, response, &asked).await?;
-        if let Some((server, _until_the_end)) = switched {
+        if let Some((server, mut underway)) = switched {
             let tunnel = upgrade::tunnel(&**socket, *server);
-            return tunnel.await.map_err(Ended::Tunnel);
+            underway.sent(tunnel.await.map_err(Ended::Tunnel)?);
+            return Ok(());
         }
         if !keep_alive {
             socket.close().await;

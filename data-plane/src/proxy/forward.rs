@@ -135,9 +135,14 @@ impl Dispatch<'_, '_> {
                     return Err(ProxyError::ResponseTimeout);
                 }
             }
-            self.worker.retried(Some(&self.turn.balancer.subject));
+            self.repeats();
             self.fresh = true;
         }
+    }
+
+    fn repeats(&mut self) {
+        self.turn.repeats = self.turn.repeats.saturating_add(1);
+        self.worker.retried(Some(&self.turn.balancer.subject));
     }
 
     /// The next server in rotation that was not tried.
@@ -183,7 +188,7 @@ impl Dispatch<'_, '_> {
                     if self.connects >= MAX_CONNECTS {
                         return Err(ProxyError::from_connect(error));
                     }
-                    self.worker.retried(Some(&self.turn.balancer.subject));
+                    self.repeats();
                     match self.turn.pick(&self.tried) {
                         Some(other) => *server = other,
                         // Alone: it may just be restarting, but it will not change its mind.

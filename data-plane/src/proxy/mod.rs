@@ -4,7 +4,6 @@
 //! module. It reads the configuration once, waits for no lock, and cannot fail:
 //! whatever goes wrong, a panic included, is an answer to this one request.
 
-mod access_log;
 mod around;
 mod arrival;
 mod authorize;
@@ -32,6 +31,7 @@ mod outbox;
 mod patience;
 mod pool;
 mod proxy_protocol;
+mod record;
 mod replay;
 mod server_body;
 mod server_connection;
@@ -43,7 +43,6 @@ mod upgrade;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -58,8 +57,8 @@ pub(crate) use self::explain::{Own, explain};
 pub(crate) use self::patience::{CoarseClock, Limits, Patience, Phase, Verdict};
 pub(crate) use self::pool::Pool;
 pub(crate) use self::proxy_protocol::parse as proxy_header;
+pub(crate) use self::record::Record;
 
-use self::access_log::Record;
 use self::arrival::{Passage, Pause};
 use self::body::{Exchange, RequestBody, ResponseBody};
 use self::coding::EncodedBody;
@@ -69,7 +68,7 @@ use self::forward::Reply;
 use self::head::Head;
 use self::server_body::ServerBody;
 use crate::balance::Turn;
-use crate::middleware::{Around, Hold, Recall};
+use crate::middleware::{Around, Hold, Middleware, Recall};
 use crate::routing::{Intake, Route};
 use crate::stats::{Attempt, Tally, Unanswered};
 
@@ -105,19 +104,11 @@ async fn handle(
     fragment: bool,
 ) -> Response<ResponseBody> {
     client.patience.enter(Phase::Serving);
-    let mut record = client
-        .worker
-        .access_log
-        .then(|| Box::new(record_of(&client, &request)));
+    let mut record = Record::begin(&client, &request);
     let unanswered = Unanswered(&client);
     let mut routed = None;
-    let answering = answer(
-        &client,
-        request,
-        fragment,
-        &mut routed,
-        record.as_deref_mut(),
-    );
+    let record_in = record.as_deref_mut();
+    let answering = answer(&client, request, fragment, &mut routed, record_in);
     let mut answer = match AssertUnwindSafe(answering).catch_unwind().await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => Answer::from_error(&client, None, &error),
@@ -139,8 +130,8 @@ async fn handle(
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(record) = &mut record {
-        record.status = answer.parts.status;
-        record.reason = answer.reason;
+        let parts = &answer.parts;
+        record.concluded(parts.status, &parts.headers, answer.reason);
     }
     let mut exchange = Exchange::new(&client.patience, record);
     let holds = answer.parts.extensions.remove::<Holds>();
@@ -160,7 +151,11 @@ fn refuse(client: &Client, error: &ProxyError) -> Response<ResponseBody> {
     let answer = Answer::from_error(client, None, error);
     client.worker.answered(answer.parts.status, answer.reason);
     let (parts, body) = (answer.parts, error.answer().1);
-    let exchange = Exchange::new(&client.patience, None);
+    let mut record = Record::of_client(client);
+    if let Some(record) = &mut record {
+        record.concluded(parts.status, &parts.headers, answer.reason);
+    }
+    let exchange = Exchange::new(&client.patience, record);
     Response::from_parts(parts, ResponseBody::own(body, exchange))
 }
 
@@ -190,10 +185,13 @@ async fn answer(
             let route = table.find(&client.entry_point, &arrival.head).cloned();
             let counted = match &route {
                 Some(route) => route.is_counted(entry_point, table.metrics()),
-                None => entry_point.counts(),
+                None => entry_point.switches().counts(),
             };
             if counted {
                 client.count(&arrival.head, table.metrics());
+            }
+            if let Some(record) = record.as_deref_mut() {
+                record.arrived(table, entry_point, &mut arrival.head, route.as_ref());
             }
             (arrival, route)
         }))
@@ -202,16 +200,15 @@ async fn answer(
         return Ok(Answer::own(StatusCode::OK));
     };
     let route = routed.insert(route.ok_or(ProxyError::NoRoute)?);
-    if let Some(record) = record.as_deref_mut() {
-        record.router.clone_from(&route.name);
-        record.service.clone_from(&route.service.name);
-    }
     arrival::guard_loop(route, &mut arrival.head)?;
     let onward = Onward {
         body,
         upgrade: arrival.upgrade,
         expects_continue: arrival.expects_continue,
     };
+    if let Some(record) = record.as_deref_mut() {
+        record.enters_router(route);
+    }
     Ok(through(client, route, 0, arrival.head, onward, record).await)
 }
 
@@ -241,6 +238,7 @@ async fn through(
     mut onward: Onward,
     mut record: Option<&mut Record>,
 ) -> Answer {
+    let depth = record.as_deref().map_or(0, Record::depth);
     let mut passage = Passage {
         passed: from,
         ..Passage::default()
@@ -255,6 +253,9 @@ async fn through(
         record_in,
     )
     .await;
+    if let (Some(record), Some(user)) = (record.as_deref_mut(), head.user.take()) {
+        record.user = user;
+    }
     let inward = match (inward, passage.answer.is_some()) {
         (Inward::Denied(answer), _) => Inward::Denied(answer),
         (inward, false) if grpc_web::is_text(&passage.recalls) => {
@@ -275,10 +276,15 @@ async fn through(
         (Inward::Around(outer), None) => {
             let from = passage.passed + 1;
             // Boxed so that routes without them do not carry their state.
+            let record = record.as_deref_mut();
             let inside = around::around(client, route, outer, from, head, onward, record);
             Box::pin(inside).await
         }
         (Inward::Through, None) => {
+            if let Some(record) = record.as_deref_mut() {
+                record.enters_service(&route.service.name);
+            }
+            let record = record.as_deref_mut();
             match service::serve(client, route, head, onward, record).await {
                 Ok(answer) => answer,
                 Err(error) => Answer::from_error(client, Some(route), &error),
@@ -286,6 +292,9 @@ async fn through(
         }
     };
     outward(client, route, from, passage, &mut answer).await;
+    if let Some(record) = record {
+        record.leaves(depth);
+    }
     answer
 }
 
@@ -298,7 +307,20 @@ async fn inward(
     onward: &mut Onward,
     mut record: Option<&mut Record>,
 ) -> Inward {
-    while let Some(pause) = arrival::inward(route, passage, head, |_, _, _| ()).await {
+    loop {
+        let passed = |middleware: &Middleware, _: &Head, _: Option<&_>| {
+            if let Some(record) = record.as_deref_mut() {
+                record.enters_middleware(middleware);
+            }
+        };
+        let Some(pause) = arrival::inward(route, passage, head, passed).await else {
+            break;
+        };
+        if let (Some(record), Some(middleware)) =
+            (record.as_deref_mut(), route.middlewares.get(passage.passed))
+        {
+            record.enters_middleware(middleware);
+        }
         match pause {
             // Boxed so that routes without them do not carry their state.
             Pause::Enter(limit) => match Box::pin(limit.enter()).await {
@@ -312,7 +334,8 @@ async fn inward(
                 }
             },
             Pause::Ask(auth) => {
-                let asked = authorize::ask(client, route, &auth, head, onward);
+                let record_in = record.as_deref_mut();
+                let asked = authorize::ask(client, route, &auth, head, onward, record_in);
                 match Box::pin(asked).await {
                     Ok(permission) => {
                         passage.go_on(Recall::Cookies(permission.cookies));
@@ -388,7 +411,7 @@ async fn to_server(
     mut turn: Turn<'_>,
     mut head: Box<Head>,
     onward: Onward,
-    record: Option<&mut Record>,
+    mut record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
     let Onward {
         body,
@@ -401,9 +424,18 @@ async fn to_server(
     }
     let mut attempt = Attempt::begin(client, turn.balancer, &head.method, body.at_hand());
     let (worker, socket) = (&client.worker, client.socket.as_deref());
+    if let Some(record) = record.as_deref_mut() {
+        record.asks(&mut head);
+    }
     let reply = forward::forward(worker, &mut turn, head, body, expects_continue, socket).await;
     if let (Some(attempt), Err(error)) = (&mut attempt, &reply) {
         attempt.failed(error.status());
+    }
+    if let Some(record) = record.as_deref_mut() {
+        record.retries = record.retries.saturating_add(turn.repeats);
+        if let Err(error) = &reply {
+            record.unanswered(error);
+        }
     }
     let Reply {
         mut parts,
@@ -414,9 +446,7 @@ async fn to_server(
         attempt.answered(&server, parts.status, &parts.headers);
     }
     if let Some(record) = record {
-        record.server = server.authority.to_str().unwrap_or_default().to_owned();
-        record.container.clone_from(&server.container);
-        record.service.clone_from(&turn.balancer.name);
+        record.answered(turn.balancer, &server, parts.status, &parts.headers);
     }
     let cookie = turn.cookie(&server);
     parts
@@ -463,33 +493,6 @@ fn switch(
         payload: Payload::Switched(Box::new(server)),
         reason: "",
     })
-}
-
-fn record_of(client: &Client, request: &Request<RequestBody>) -> Record {
-    let host = request.headers().get(http::header::HOST);
-    Record {
-        started: Instant::now(),
-        client: client.peer,
-        entry_point: client.entry_point.to_string(),
-        method: request.method().clone(),
-        host: host
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or_default()
-            .to_owned(),
-        path: request
-            .uri()
-            .path_and_query()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        router: String::new(),
-        service: String::new(),
-        user: String::new(),
-        server: String::new(),
-        container: String::new(),
-        status: StatusCode::OK,
-        reason: "",
-        bytes: 0,
-    }
 }
 
 impl Payload {

@@ -8,7 +8,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -97,10 +97,10 @@ async fn open(
     patience: Rc<Patience>,
 ) -> Option<Opened> {
     // A scope id means nothing to anyone else; a mapped address is an IPv4 one.
-    let mut peer = peer.ip().to_canonical();
+    let mut peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let (believed, limits, terms) =
         worker.with_table(|table| match table.entry_point(&entry_point) {
-            Some(it) => (it.reads_proxy_header_of(peer), it.http2(), *it.terms()),
+            Some(it) => (it.reads_proxy_header_of(peer.ip()), it.http2(), *it.terms()),
             None => Default::default(),
         });
     patience.agree(terms);
@@ -112,6 +112,7 @@ async fn open(
     let protocol = match opening.protocol(believed, &mut peer).await {
         Ok(protocol) => protocol,
         Err(error) => {
+            let peer = peer.ip();
             tracing::debug!(entrypoint = &*entry_point, %peer, %error, "connection refused");
             return None;
         }
@@ -138,7 +139,11 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     /// Reads the PROXY header, if it is `believed`, and finds out what follows.
-    async fn protocol(&mut self, believed: bool, peer: &mut IpAddr) -> Result<Beginning, Refusal> {
+    async fn protocol(
+        &mut self,
+        believed: bool,
+        peer: &mut SocketAddr,
+    ) -> Result<Beginning, Refusal> {
         if believed && self.beginning().await? == Beginning::ProxyHeader {
             let header = loop {
                 match proxy_protocol::parse(&self.early)? {
@@ -148,7 +153,7 @@ impl Opening<'_> {
             };
             self.early.advance(header.length.min(self.early.len()));
             if let Some(source) = header.source {
-                *peer = source.to_canonical();
+                *peer = SocketAddr::new(source.ip().to_canonical(), source.port());
             }
         }
         match self.beginning().await? {

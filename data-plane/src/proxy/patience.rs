@@ -78,7 +78,7 @@ pub(crate) struct Patience {
     body_open: Cell<bool>,
     body_waited: Cell<u32>,
     body_bytes: Cell<u64>,
-    /// Bytes of all bodies.
+    /// Of the body of the request that is served, or was last.
     received: Cell<u64>,
     body_may_pause: Cell<bool>,
     write_since: Cell<u32>,
@@ -164,6 +164,7 @@ impl Patience {
         }
         if phase == Phase::Serving {
             self.requests.set(self.requests.get().saturating_add(1));
+            self.received.set(0);
         }
         self.phase_since.set(self.clock.now());
         if phase != Phase::Serving {
@@ -205,7 +206,7 @@ impl Patience {
         self.received.set(self.received.get().saturating_add(bytes));
     }
 
-    /// Bytes of bodies that were received, of all requests.
+    /// Bytes of the request's body that have arrived.
     pub(crate) fn received(&self) -> u64 {
         self.received.get()
     }

@@ -9,7 +9,7 @@
 //! one is an error, after which nothing on the connection can be believed. Of the
 //! extensions of version 2 only the checksum is looked at.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What a header of version 1 begins with.
 pub(crate) const V1_SIGNATURE: &[u8] = b"PROXY ";
@@ -31,8 +31,8 @@ const CHECKSUM: u8 = 0x03;
 pub(crate) struct ProxyHeader {
     /// In bytes.
     pub(crate) length: usize,
-    /// Address of the client; `None`: the peer speaks for itself.
-    pub(crate) source: Option<IpAddr>,
+    /// Address and port of the client; `None`: the peer speaks for itself.
+    pub(crate) source: Option<SocketAddr>,
 }
 
 /// Why a header cannot be believed.
@@ -101,7 +101,7 @@ fn parse_v1(bytes: &[u8]) -> Result<Option<ProxyHeader>, ProxyHeaderError> {
 }
 
 /// The source of a line without `PROXY `.
-fn source_of_line(line: &str) -> Option<Option<IpAddr>> {
+fn source_of_line(line: &str) -> Option<Option<SocketAddr>> {
     let mut words = line.split(' ');
     let family = words.next()?;
     if family == "UNKNOWN" {
@@ -123,8 +123,8 @@ fn source_of_line(line: &str) -> Option<Option<IpAddr>> {
         let leads = word.len() > 1 && word.starts_with('0');
         (digits && !leads).then(|| word.parse::<u16>().ok())?
     };
-    port()?;
-    port()?;
+    let (source_port, _) = (port()?, port()?);
+    let source = SocketAddr::new(source, source_port);
     words.next().is_none().then_some(Some(source))
 }
 
@@ -174,16 +174,26 @@ fn addresses_of(family: u8) -> usize {
     }
 }
 
-fn first_v4(rest: &[u8]) -> Result<IpAddr, ProxyHeaderError> {
+fn first_v4(rest: &[u8]) -> Result<SocketAddr, ProxyHeaderError> {
     let octets = rest.first_chunk::<4>().ok_or(ProxyHeaderError::Addresses)?;
-    Ok(Ipv4Addr::from(*octets).into())
+    let port = first_port(rest, 8)?;
+    Ok(SocketAddr::new(Ipv4Addr::from(*octets).into(), port))
 }
 
-fn first_v6(rest: &[u8]) -> Result<IpAddr, ProxyHeaderError> {
+fn first_v6(rest: &[u8]) -> Result<SocketAddr, ProxyHeaderError> {
     let octets = rest
         .first_chunk::<16>()
         .ok_or(ProxyHeaderError::Addresses)?;
-    Ok(Ipv6Addr::from(*octets).into())
+    let port = first_port(rest, 32)?;
+    Ok(SocketAddr::new(Ipv6Addr::from(*octets).into(), port))
+}
+
+/// The first of the ports, which stand behind so many bytes of addresses.
+fn first_port(rest: &[u8], addresses: usize) -> Result<u16, ProxyHeaderError> {
+    let ports = rest.get(addresses..).ok_or(ProxyHeaderError::Addresses)?;
+    let port = ports.first_chunk::<2>();
+    port.map(|port| u16::from_be_bytes(*port))
+        .ok_or(ProxyHeaderError::Addresses)
 }
 
 /// Extensions are a type, a length of two bytes and a value each.
@@ -252,8 +262,11 @@ mod tests {
     #[test]
     fn a_line_says_who_the_client_is() {
         for (line, expected) in [
-            ("TCP4 203.0.113.7 127.0.0.1 56324 443", Some("203.0.113.7")),
-            ("TCP6 2001:db8::7 ::1 1 65535", Some("2001:db8::7")),
+            (
+                "TCP4 203.0.113.7 127.0.0.1 56324 443",
+                Some("203.0.113.7:56324"),
+            ),
+            ("TCP6 2001:db8::7 ::1 1 65535", Some("[2001:db8::7]:1")),
             ("UNKNOWN", None),
             ("UNKNOWN ffff::1 ffff::2 1 2", None),
         ] {
@@ -301,8 +314,8 @@ mod tests {
         v6[..4].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
         v6[15] = 7;
         for (command, family, rest, expected) in [
-            (0x21, 0x11, &V4[..], Some("203.0.113.7")),
-            (0x21, 0x21, &v6, Some("2001:db8::7")),
+            (0x21, 0x11, &V4[..], Some("203.0.113.7:4660")),
+            (0x21, 0x21, &v6, Some("[2001:db8::7]:0")),
             (0x21, 0x31, &[b'/'; 216], None),
             (0x21, 0x00, &[], None),
             (0x20, 0x00, &[], None),
@@ -349,7 +362,7 @@ mod tests {
         assert_eq!(parse(&summed), Err(ProxyHeaderError::Checksum));
         let sum = checksum(&summed, at);
         summed[at..at + 4].copy_from_slice(&sum.to_be_bytes());
-        assert_eq!(source(&summed), Ok(Some("203.0.113.7".to_owned())));
+        assert_eq!(source(&summed), Ok(Some("203.0.113.7:4660".to_owned())));
         summed[20] ^= 1;
         assert_eq!(parse(&summed), Err(ProxyHeaderError::Checksum));
         for broken in [&b"\x02"[..], b"\x02\x00", b"\x02\x00\x01", b"\x03\x00\x01x"] {

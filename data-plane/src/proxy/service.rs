@@ -14,13 +14,12 @@ use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
-use super::access_log::Record;
 use super::body::RequestBody;
 use super::connection::Client;
 use super::copies::Copies;
 use super::error::ProxyError;
 use super::head::Head;
-use super::{Answer, Onward, Payload, headers, to_server};
+use super::{Answer, Onward, Payload, Record, headers, to_server};
 use crate::balance::{Asking, Descent, Failover, Regard, Service};
 use crate::routing::Route;
 

@@ -10,8 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use super::connect::Leftover;
 
 /// Joins the two sockets; ends when both directions have ended. A side that
-/// finishes sending is told so to the other, which may go on.
-pub(crate) async fn tunnel<C>(mut client: C, server: Leftover) -> io::Result<()>
+/// finishes sending is told so to the other, which may go on. Yields the bytes that went
+/// to the client.
+pub(crate) async fn tunnel<C>(mut client: C, server: Leftover) -> io::Result<u64>
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
@@ -24,6 +25,7 @@ where
     if !answer.is_empty() {
         client.write_all(&answer).await?;
     }
-    copy_bidirectional(&mut client, &mut server).await?;
-    Ok(())
+    let (_, sent) = copy_bidirectional(&mut client, &mut server).await?;
+    let early = u64::try_from(answer.len()).unwrap_or(u64::MAX);
+    Ok(sent.saturating_add(early))
 }

@@ -8,6 +8,7 @@ use fairway_proto::discovery::v1 as wire;
 
 use super::intake::Intake;
 use super::network::{Network, NetworkError};
+use super::switches::Switches;
 use super::terms::Terms;
 use crate::stats::Subject;
 
@@ -24,7 +25,7 @@ pub(crate) struct EntryPoint {
     http2: Http2Limits,
     /// Whom its requests are counted for.
     pub(crate) subject: Arc<Subject>,
-    counts: bool,
+    switches: Switches,
 }
 
 /// How much of HTTP/2 a client may use, where the entry point says so.
@@ -79,9 +80,9 @@ impl EntryPoint {
                 }),
             intake: Intake::build(spec).map_err(EntryPointError::HeaderName)?,
             terms: Terms::build(spec),
+            switches: Switches::build(spec.observability.as_ref()),
             middlewares: spec.middlewares.clone().into(),
             subject: Subject::new(name),
-            counts: spec.observability.and_then(|it| it.metrics).unwrap_or(true),
         })
     }
 
@@ -105,6 +106,11 @@ impl EntryPoint {
         &self.terms
     }
 
+    /// What is told about requests whose router does not say.
+    pub(crate) fn switches(&self) -> Switches {
+        self.switches
+    }
+
     /// Names of the middlewares that come before those of every router.
     pub(crate) fn middlewares(&self) -> &[String] {
         &self.middlewares
@@ -119,11 +125,6 @@ impl EntryPoint {
     pub(crate) fn reads_proxy_header_of(&self, peer: IpAddr) -> bool {
         let trust = self.proxy_protocol.as_ref();
         trust.is_some_and(|trust| trust.is_trusted(peer))
-    }
-
-    /// Are requests counted whose router does not say it?
-    pub(crate) fn counts(&self) -> bool {
-        self.counts
     }
 
     /// How much of HTTP/2 a client may use.

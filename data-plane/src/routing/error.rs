@@ -4,8 +4,10 @@ use fairway_proto::discovery::v1::RejectionKind;
 
 use super::entry_point::EntryPointError;
 use super::matcher::MatcherError;
+use crate::access_log::SelectionError;
 use crate::balance::{ServerError, TransportError};
 use crate::middleware::MiddlewareError;
+use crate::trace::TracingError;
 
 /// Becomes a rejection: the text is for the author of the resource.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,8 @@ pub(crate) enum BuildError {
     #[error("the resource is not of the kind that its id says")]
     Mismatch,
     #[error(transparent)]
+    AccessLog(#[from] SelectionError),
+    #[error(transparent)]
     EntryPoint(#[from] EntryPointError),
     #[error(transparent)]
     Matcher(#[from] MatcherError),
@@ -24,6 +28,8 @@ pub(crate) enum BuildError {
     Middleware(#[from] MiddlewareError),
     #[error(transparent)]
     Server(#[from] ServerError),
+    #[error(transparent)]
+    Tracing(#[from] TracingError),
     #[error(transparent)]
     Transport(#[from] TransportError),
     #[error("the loop guard `{0}` may not stand in a header")]
@@ -49,15 +55,18 @@ impl BuildError {
             Self::Kind
             | Self::Matcher(MatcherError::Unknown)
             | Self::Middleware(MiddlewareError::Unknown)
+            | Self::Tracing(TracingError::Protocol)
             | Self::Server(
                 ServerError::Scheme(_) | ServerError::Strategy | ServerError::Internal(_),
             ) => RejectionKind::Unsupported,
             Self::Missing { .. } | Self::Rejected { .. } => RejectionKind::Dependency,
             Self::Mismatch
+            | Self::AccessLog(_)
             | Self::EntryPoint(_)
             | Self::Matcher(_)
             | Self::Middleware(_)
             | Self::Server(_)
+            | Self::Tracing(_)
             | Self::Transport(_)
             | Self::Circle(_)
             | Self::Levels(_)

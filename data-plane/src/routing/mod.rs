@@ -22,6 +22,7 @@ mod query;
 pub(crate) mod regexp;
 mod requirement;
 mod route;
+mod switches;
 mod terms;
 
 use std::sync::Arc;
@@ -37,15 +38,17 @@ use self::listing::Listing;
 pub(crate) use self::matcher::{Failure, is_secret};
 pub(crate) use self::route::Route;
 pub(crate) use self::terms::Terms;
+use crate::access_log::AccessLog;
 use crate::balance::{LoadBalancer, Roster, Server};
 use crate::middleware::Share;
 use crate::proxy::head::Head;
 use crate::stats::MetricsOptions;
+use crate::trace::Tracing;
 
 /// Everything a proxy serves, at one version. Immutable.
 #[derive(Debug, Default)]
 pub(crate) struct RouteTable {
-    version: String,
+    version: Arc<str>,
     /// One for each entry point, by name.
     listings: Vec<Listing>,
     /// What the next table is built from, together with the next mirror.
@@ -57,6 +60,8 @@ pub(crate) struct RouteTable {
     share: Arc<Share>,
     /// The servers of `api@internal`: no update says where they are.
     control_planes: Arc<[wire::Server]>,
+    access_log: Option<Arc<AccessLog>>,
+    tracing: Option<Arc<Tracing>>,
 }
 
 impl RouteTable {
@@ -77,6 +82,21 @@ impl RouteTable {
     /// Digest of the set this table was built from; empty before the first.
     pub(crate) fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn version_shared(&self) -> Arc<str> {
+        Arc::clone(&self.version)
+    }
+
+    /// How requests are logged, if they are.
+    pub(crate) fn access_log(&self) -> Option<&Arc<AccessLog>> {
+        self.access_log.as_ref()
+    }
+
+    /// How requests are traced, if they are.
+    pub(crate) fn tracing(&self) -> Option<&Arc<Tracing>> {
+        self.tracing.as_ref()
     }
 
     /// What to listen on, by name.

@@ -6,6 +6,7 @@ use http::HeaderValue;
 
 use super::entry_point::EntryPoint;
 use super::matcher::Matcher;
+use super::switches::Switches;
 use crate::balance::Service;
 use crate::middleware::Middleware;
 use crate::stats::{MetricsOptions, Subject};
@@ -24,11 +25,11 @@ pub(crate) struct Route {
     pub(crate) service: Arc<Service>,
     /// Whom its requests are counted for.
     pub(crate) subject: Arc<Subject>,
-    /// Whether they are counted; `None`: as the entry point says.
-    pub(super) metrics: Option<bool>,
     /// Value of `X-Traefik-Router` that is refused when it comes in and set when
     /// the request goes out.
     pub(crate) loop_guard: Option<HeaderValue>,
+    /// What is told about its requests.
+    pub(crate) switches: Switches,
     /// The rule. Shared with the table before when only other parts changed.
     pub(super) matcher: Arc<Matcher>,
 }
@@ -36,7 +37,7 @@ pub(crate) struct Route {
 impl Route {
     /// Are its requests counted at this entry point?
     pub(crate) fn is_counted(&self, at: &EntryPoint, options: &MetricsOptions) -> bool {
-        self.metrics.unwrap_or_else(|| at.counts())
+        self.switches.or(at.switches()).counts()
             && (options.internals || !self.service.is_internal())
     }
 

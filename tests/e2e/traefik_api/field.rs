@@ -31,11 +31,14 @@ async fn every_field_is_as_documented() {
         },
         "serverStatus": { url("shop-1"): "UP" },
     });
+    let observability = json!({
+        "accessLogs": true, "metrics": true, "tracing": true, "traceVerbosity": "minimal",
+    });
     let router = json!({
         "name": "shop@docker", "provider": "docker", "status": "enabled",
         "entryPoints": ["http"], "using": ["http"], "middlewares": ["up@docker", "auth@docker"],
         "service": "shop@docker", "rule": "Host(`shop.test`)", "ruleSyntax": "v3",
-        "priority": 17, "priorityStr": "17", "containers": ["shop-1"],
+        "priority": 17, "priorityStr": "17", "containers": ["shop-1"], "observability": observability,
     });
     let middleware = json!({
         "name": "auth@docker", "provider": "docker", "status": "enabled", "type": "headers",
@@ -48,7 +51,7 @@ async fn every_field_is_as_documented() {
     });
     let entry_point = json!({
         "name": "http", "address": format!(":{}", world.http_port()),
-        "forwardedHeaders": {},
+        "forwardedHeaders": {}, "observability": observability,
         "http": {
             "encodedCharacters": {
                 "allowEncodedSlash": false, "allowEncodedBackSlash": false,

@@ -4,6 +4,7 @@ mod composition;
 mod diagnostic;
 mod health;
 mod middleware;
+mod observability;
 mod router;
 pub(super) mod rule;
 mod service;
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 pub(super) use diagnostic::DiagnosticView;
 pub(super) use middleware::MiddlewareView;
+pub(super) use observability::ObservabilityView;
 pub(super) use router::RouterView;
 pub(super) use service::ServiceView;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::StateView;
+use super::{ObservabilityView, StateView};
 use crate::compile::{Object, Outcome, Router};
 
 /// One router.
@@ -23,6 +23,7 @@ pub(in crate::api) struct RouterView<'a> {
     pub(in crate::api) priority: i64,
     /// The largest priorities do not fit the numbers of JavaScript.
     priority_str: String,
+    observability: ObservabilityView,
     #[serde(flatten)]
     pub(in crate::api) state: StateView<'a>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -43,6 +44,7 @@ impl<'a> RouterView<'a> {
             rule_syntax: value.map(|router| router.rule_syntax.word()),
             priority,
             priority_str: priority.to_string(),
+            observability: ObservabilityView::of(value.map(|it| it.observability)),
             state: StateView::new(name, object),
             using: if served { entry_points } else { &[] },
         }

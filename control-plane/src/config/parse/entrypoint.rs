@@ -10,7 +10,7 @@ use super::super::{
     ConfigError, EntryPointOptions, ProxyProtocol, Redirection, UnderscoreHeaders, address,
 };
 use super::duration;
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, TraceVerbosity};
 
 /// Heads of requests are at least allowed this length, in bytes …
 const MIN_HEADER_BYTES: u32 = 8 * 1024;
@@ -44,6 +44,9 @@ pub(super) fn assign(options: &mut EntryPointOptions, it: &Assignment) -> Result
     }
     if let Some(option) = path.strip_prefix("entryPoints.*.http2.") {
         return http2(options, option, it);
+    }
+    if let Some(option) = path.strip_prefix("entryPoints.*.observability.") {
+        return observability(options, option, it);
     }
     if path == "entryPoints.*.asDefault" {
         options.as_default = it.truth()?;
@@ -103,6 +106,26 @@ fn proxy_protocol(
     match option {
         ".insecure" => protocol.insecure = it.truth()?,
         ".trustedIPs" => protocol.trusted_ips.extend(networks(it)?),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn observability(
+    options: &mut EntryPointOptions,
+    option: &str,
+    it: &Assignment,
+) -> Result<(), ConfigError> {
+    let switches = &mut options.observability;
+    match option {
+        "accessLogs" => switches.access_logs = Some(it.truth()?),
+        "metrics" => switches.metrics = Some(it.truth()?),
+        "tracing" => switches.tracing = Some(it.truth()?),
+        "traceVerbosity" => {
+            let verbosity = TraceVerbosity::of(&it.value);
+            let verbosity = verbosity.ok_or_else(|| it.invalid(TraceVerbosity::WORDS))?;
+            switches.trace_verbosity = Some(verbosity);
+        }
         _ => {}
     }
     Ok(())

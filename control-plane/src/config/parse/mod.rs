@@ -3,6 +3,7 @@
 mod docker;
 mod entrypoint;
 mod metrics;
+mod observability;
 mod servers_transport;
 
 use std::collections::BTreeMap;
@@ -139,6 +140,7 @@ struct Draft {
     log: LogOptions,
     grpc: SocketAddr,
     transport: ServersTransport,
+    observability: observability::Draft,
     label_files: Option<Vec<String>>,
     not_append_x_forwarded_for: bool,
     warnings: Vec<Diagnostic>,
@@ -173,6 +175,7 @@ impl Draft {
             log: LogOptions::default(),
             grpc: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_GRPC_PORT),
             transport: ServersTransport::default(),
+            observability: observability::Draft::default(),
             label_files: None,
             not_append_x_forwarded_for: false,
             warnings: Vec::new(),
@@ -181,6 +184,7 @@ impl Draft {
             match assignment.flag.effect {
                 Effect::Full => draft.assign(&assignment)?,
                 Effect::NotYet => draft.warn_not_yet(&assignment),
+                Effect::Never(instead) => draft.warn_never(&assignment, instead),
                 Effect::Closes(what) => draft.close(&assignment, what),
                 Effect::Moot | Effect::Gone(_) => {}
             }
@@ -203,6 +207,8 @@ impl Draft {
             "log.level" => self.log.level = level(it)?,
             "core.defaultRuleSyntax" => self.rule_syntax = self.syntax(it)?,
             "log.format" => self.log.format = format(it)?,
+            "log.noColor" => self.log.no_color = it.truth()?,
+            "log.filePath" => self.log.file_path.clone_from(&it.value),
             "grpc.address" => {
                 let expected = "HOST:PORT or :PORT";
                 self.grpc = address::socket(&it.value).ok_or_else(|| it.invalid(expected))?;
@@ -213,6 +219,9 @@ impl Draft {
             "providers.docker.labelFiles" => self.assign_label_files(it)?,
             path if path.starts_with("providers.docker") => {
                 self.docker.get_or_insert_default().assign(it)?;
+            }
+            path if path.starts_with("accessLog") || path.starts_with("tracing") => {
+                self.observability.assign(it)?;
             }
             path if path.starts_with("providers.file") => self.assign_file(it)?,
             path if path.starts_with("metrics.") => metrics::assign(&mut self.metrics, it)?,
@@ -293,6 +302,11 @@ impl Draft {
         ));
     }
 
+    fn warn_never(&mut self, it: &Assignment, instead: &str) {
+        let message = format!("{} has no effect", subject(&it.written));
+        self.warnings.push(Diagnostic::warning(message, instead));
+    }
+
     fn close(&mut self, it: &Assignment, what: &str) {
         if it.value == "false" {
             return;
@@ -361,6 +375,7 @@ impl Draft {
             log: self.log,
             grpc_address: self.grpc,
             servers_transport: self.transport,
+            observability: self.observability.finish(),
             label_files: self
                 .label_files
                 .and_then(LabelFiles::below)

@@ -239,7 +239,7 @@ fn metrics_that_cannot_be_are_refused() {
 fn flags_of_traefik_without_effect_are_warnings() {
     let config = parse(&[
         "--providers.docker",
-        "--accesslog",
+        "--accesslog.otlp.http.endpoint=http://c:4318",
         "--metrics.statsD.address=127.0.0.1:8125",
         "--certificatesresolvers.le.acme.email=a@b",
         "--certificatesresolvers.le.acme.tlschallenge",
@@ -249,7 +249,7 @@ fn flags_of_traefik_without_effect_are_warnings() {
         "--providers.redis.endpoints=127.0.0.1:6379",
         "--tcpServersTransport.dialTimeout=5s",
         "--entrypoints.http.udp.timeout=3s",
-        "--entrypoints.http.observability.tracing=false",
+        "--entrypoints.http.observability.else=false",
         "--entrypoints.http.address=:80",
     ])
     .unwrap();
@@ -261,7 +261,7 @@ fn flags_of_traefik_without_effect_are_warnings() {
     assert_eq!(
         messages,
         [
-            "flag --accesslog has no effect yet",
+            "flag --accesslog.otlp.http.endpoint has no effect yet",
             "flag --metrics.statsD.address has no effect yet",
             "flag --certificatesresolvers.le.acme.email has no effect yet",
             "flag --certificatesresolvers.le.acme.tlschallenge has no effect yet",
@@ -269,7 +269,7 @@ fn flags_of_traefik_without_effect_are_warnings() {
             "flag --providers.redis.endpoints has no effect yet",
             "flag --tcpServersTransport.dialTimeout has no effect yet",
             "flag --entrypoints.http.udp.timeout has no effect yet",
-            "flag --entrypoints.http.observability.tracing has no effect yet",
+            "flag --entrypoints.http.observability.else has no effect yet",
         ]
     );
 }

@@ -302,6 +302,7 @@ fn decode_router(fields: &mut Fields, syntax: RuleSyntax) -> Router {
         middlewares: labels.middlewares,
         service: labels.service.unwrap_or_default(),
         priority: labels.priority,
+        observability: labels.observability,
     }
 }
 

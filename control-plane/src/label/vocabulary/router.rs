@@ -1,7 +1,7 @@
 //! Options of a router: `traefik.http.routers.<name>.…`
 
 use super::Form::{Bool, Group, Int, List, References, Switch, Text};
-use super::{Word, ignored, later, part, pending, refused, served};
+use super::{Word, ignored, part, pending, refused, served};
 
 pub(super) const WORDS: &[Word] = &[
     served("rule", Text),
@@ -20,11 +20,11 @@ pub(super) const WORDS: &[Word] = &[
     part("tls.certResolver", Text),
     part("tls.domains[].main", Text),
     part("tls.domains[].sans", List),
-    later("observability", Group),
-    part("observability.accessLogs", Bool),
-    part("observability.metrics", Bool),
-    part("observability.tracing", Bool),
-    part("observability.traceVerbosity", Text),
+    served("observability", Group),
+    served("observability.accessLogs", Bool),
+    served("observability.metrics", Bool),
+    served("observability.tracing", Bool),
+    served("observability.traceVerbosity", Text),
     ignored(
         "parentRefs",
         List,

@@ -168,6 +168,7 @@ impl Build<'_, '_> {
             middlewares: labels.middlewares.clone(),
             service,
             priority: labels.priority,
+            observability: labels.observability,
         })
     }
 

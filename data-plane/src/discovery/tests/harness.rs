@@ -208,6 +208,7 @@ impl Proxy {
                 id: "n1".to_owned(),
                 ..Node::default()
             },
+            access_log: None,
             draining: watch::channel(false).1,
             collector: Arc::new(Collector::new(Vec::new(), Arc::clone(&table))),
         };

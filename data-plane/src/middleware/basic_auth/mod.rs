@@ -86,6 +86,7 @@ impl BasicAuth {
         let Ok(name) = HeaderValue::from_bytes(credentials.name.as_bytes()) else {
             return Flow::Respond(self.refusal());
         };
+        head.user = Some(credentials.name.clone());
         let fingerprint = self.users.fingerprint(&credentials);
         let known = if self.users.hash(&credentials.name).is_quick() {
             Some(self.users.check(&credentials))

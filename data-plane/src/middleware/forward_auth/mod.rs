@@ -168,6 +168,7 @@ impl ForwardAuth {
             secure: head.secure,
             host_header: Some(self.host.clone()),
             omit_forwarded_for: true,
+            user: None,
         }
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Head {
     pub(crate) host_header: Option<HeaderValue>,
     /// Set by a `headers` middleware: the peer is not appended to `X-Forwarded-For`.
     pub(crate) omit_forwarded_for: bool,
+    /// Set by a middleware that asks who the client is: the name that it gave.
+    pub(crate) user: Option<String>,
 }
 
 impl Head {
@@ -108,6 +110,7 @@ pub(crate) mod tests {
             secure: false,
             host_header: None,
             omit_forwarded_for: false,
+            user: None,
         }
     }
 

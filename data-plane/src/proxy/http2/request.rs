@@ -131,14 +131,19 @@ fn conclude(
     mut response: Response<ResponseBody>,
 ) -> Response<ResponseBody> {
     let switched = response.body_mut().take_switched();
-    let Some((server, until_the_end)) =
-        switched.filter(|_| is_accepted(&response, &handshake.accept))
-    else {
-        let status = response.status();
-        if status.is_success() || status.is_informational() {
-            *response.status_mut() = StatusCode::BAD_GATEWAY;
+    let accepted = is_accepted(&response, &handshake.accept);
+    let (server, mut underway) = match switched {
+        Some(switched) if accepted => switched,
+        refused => {
+            let status = response.status();
+            if status.is_success() || status.is_informational() {
+                *response.status_mut() = StatusCode::BAD_GATEWAY;
+            }
+            if let Some((_, underway)) = refused {
+                underway.refused(response.status());
+            }
+            return response;
         }
-        return response;
     };
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
@@ -147,11 +152,12 @@ fn conclude(
     stream.patience.enter(Phase::Tunnel);
     let stream = Rc::clone(stream);
     tokio::task::spawn_local(async move {
-        if let Err(error) = tunnel(handshake.stream, *server).await {
-            tracing::debug!(%error, "tunnel broke off");
+        match tunnel(handshake.stream, *server).await {
+            Ok(sent) => underway.sent(sent),
+            Err(error) => tracing::debug!(%error, "tunnel broke off"),
         }
         // Until here they counted, and held what they hold.
-        drop((stream, client, until_the_end));
+        drop((stream, client, underway));
     });
     response
 }
@@ -164,7 +170,7 @@ fn is_accepted(response: &Response<ResponseBody>, accept: &str) -> bool {
             .is_some_and(|found| found.as_bytes() == accept.as_bytes())
 }
 
-async fn tunnel(stream: OnUpgrade, server: Leftover) -> std::io::Result<()> {
+async fn tunnel(stream: OnUpgrade, server: Leftover) -> std::io::Result<u64> {
     let stream = stream.await.map_err(std::io::Error::other)?;
     upgrade::tunnel(TokioIo::new(stream), server).await
 }

@@ -448,7 +448,11 @@ fn a_status_is_tried_again_where_the_request_may_be_repeated() {
 #[test]
 fn a_server_that_comes_up_meanwhile_gets_the_request_with_its_body() {
     for disabled in [false, true] {
-        let address = closed_address();
+        // Bound, and refusing connections until it listens.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
         let retry = proto::Retry {
             initial_interval_ns: 200_000_000,
             disable_on_network_error: disabled,
@@ -457,7 +461,8 @@ fn a_server_that_comes_up_meanwhile_gets_the_request_with_its_body() {
         let proxy = behind(Site::at(vec![address]), vec![Kind::Retry(retry)], vec![]);
         let late = std::thread::spawn(move || {
             pass(Duration::from_millis(300));
-            let listener = std::net::TcpListener::bind(address).unwrap();
+            socket.listen(8).unwrap();
+            let listener = std::net::TcpListener::from(socket);
             let mut wire = listener
                 .accept()
                 .map(|(stream, _)| Wire::new(stream))

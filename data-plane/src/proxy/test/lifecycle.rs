@@ -225,7 +225,6 @@ fn changing_servers_under_load_fails_no_request() {
     let origins = [Origin::named("a"), Origin::named("b"), Origin::named("c")];
     let config = Config {
         workers: 2,
-        access_log: true,
         ..Config::default()
     };
     let proxy = Proxy::start_with(config, Site::of(&origins.each_ref()));

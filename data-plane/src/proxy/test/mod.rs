@@ -2,6 +2,7 @@
 //! origins. Everything is written and read as bytes, so that nothing is hidden by
 //! a library that is too kind.
 
+mod access_log;
 mod around;
 mod failure;
 mod forwarding;
@@ -241,6 +242,17 @@ fn resources(site: Site) -> Vec<proto::Resource> {
     ];
     all.extend(transport);
     all
+}
+
+fn access_log_resource(log: proto::AccessLog) -> proto::Resource {
+    proto::Resource {
+        id: Some(proto::ResourceId {
+            kind: proto::ResourceKind::AccessLog.into(),
+            name: "access-log".to_owned(),
+        }),
+        origin: None,
+        spec: Some(proto::resource::Spec::AccessLog(log)),
+    }
 }
 
 /// An address nothing listens on, nor ever will: it stays bound.

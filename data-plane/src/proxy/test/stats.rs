@@ -138,7 +138,12 @@ fn a_router_may_say_that_its_requests_are_not_counted() {
     let origin = Origin::named("hello");
     let proxy = Proxy::start(Site::of(&[&origin]));
     let mut quiet = resources(Site::of(&[&origin]));
-    let says = |metrics| Some(proto::Observability { metrics });
+    let says = |metrics| {
+        Some(proto::Observability {
+            metrics,
+            ..Default::default()
+        })
+    };
     for resource in &mut quiet {
         if let Some(Spec::Router(router)) = &mut resource.spec {
             router.observability = says(Some(false));

@@ -70,6 +70,12 @@ impl Wire {
         self.stream.write_all(bytes.as_ref())
     }
 
+    /// Leaves as somebody does whose process has died.
+    pub(super) fn reset(self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
     pub(super) fn finish_sending(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }

@@ -27,10 +27,12 @@ use super::entry_point::EntryPoint;
 use super::error::BuildError;
 use super::listing::Listing;
 use super::route::Route;
+use crate::access_log::AccessLog;
 use crate::balance::{LoadBalancer, Roster, Service, Transport};
 use crate::discovery::Mirror;
 use crate::middleware::Middleware;
 use crate::stats::MetricsOptions;
+use crate::trace::Tracing;
 
 /// Everything that was built, by name.
 #[derive(Debug, Default)]
@@ -40,6 +42,8 @@ pub(super) struct Parts {
     transports: PartsOf<Transport>,
     services: PartsOf<Service>,
     routes: PartsOf<Route>,
+    access_logs: PartsOf<AccessLog>,
+    tracings: PartsOf<Tracing>,
 }
 
 impl Parts {
@@ -106,6 +110,8 @@ pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<
         entry_points: entry_points(mirror, previous, &mut rejections),
         middlewares: middlewares(mirror, previous, &mut roster, &mut rejections),
         transports: transports(mirror, previous, &mut rejections),
+        access_logs: access_logs(mirror, previous, &mut rejections),
+        tracings: tracings(mirror, previous, &mut rejections),
         ..Parts::default()
     };
     let services = Services::new(mirror, previous, &parts.transports, &mut roster);
@@ -119,14 +125,20 @@ pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<
     let listings = listings(mirror, &parts, previous, &mut rejections);
     rejections.sort_by(|a, b| order(a).cmp(&order(b)));
 
+    let access_log = parts.access_logs.values().next();
+    let access_log = access_log.map(|part| Arc::clone(&part.built));
+    let tracing = parts.tracings.values().next();
+    let tracing = tracing.map(|part| Arc::clone(&part.built));
     let table = RouteTable {
-        version: mirror.version().to_owned(),
+        version: mirror.version().into(),
         listings,
         roster: roster.only(in_service(&parts)),
         parts,
         metrics: metrics(mirror, previous),
         share: Arc::clone(&previous.share),
         control_planes: Arc::clone(&previous.control_planes),
+        access_log,
+        tracing,
     };
     (table, rejections)
 }
@@ -203,6 +215,42 @@ fn transports(
         rejections,
         |_, spec, _| match spec {
             Spec::ServersTransport(spec) => Ok(Transport::build(spec)?),
+            _ => Err(BuildError::Mismatch),
+        },
+    )
+}
+
+/// There is at most one.
+fn access_logs(
+    mirror: &Mirror,
+    previous: &RouteTable,
+    rejections: &mut Vec<Rejection>,
+) -> PartsOf<AccessLog> {
+    carry_over(
+        mirror,
+        ResourceKind::AccessLog,
+        &previous.parts.access_logs,
+        rejections,
+        |_, spec, _| match spec {
+            Spec::AccessLog(spec) => Ok(AccessLog::build(spec)?),
+            _ => Err(BuildError::Mismatch),
+        },
+    )
+}
+
+/// There is at most one.
+fn tracings(
+    mirror: &Mirror,
+    previous: &RouteTable,
+    rejections: &mut Vec<Rejection>,
+) -> PartsOf<Tracing> {
+    carry_over(
+        mirror,
+        ResourceKind::Tracing,
+        &previous.parts.tracings,
+        rejections,
+        |_, spec, _| match spec {
+            Spec::Tracing(spec) => Ok(Tracing::build(spec)?),
             _ => Err(BuildError::Mismatch),
         },
     )

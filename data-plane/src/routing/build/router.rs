@@ -8,6 +8,7 @@ use http::HeaderValue;
 use super::super::error::BuildError;
 use super::super::matcher::{Matcher, MatcherError};
 use super::super::route::Route;
+use super::super::switches::Switches;
 use super::{Part, Parts, PartsOf, rejection};
 use crate::balance::Service;
 use crate::discovery::Mirror;
@@ -57,16 +58,15 @@ impl Routers<'_> {
             })
         });
         let middlewares = middlewares.collect::<Result<_, BuildError>>()?;
-        let observability = router.observability.as_ref();
         Ok(Route {
             subject: subject(name, &router.service, self.known.get(name)),
-            metrics: observability.and_then(|it| it.metrics),
             name: name.to_owned(),
             rule: router.rule.clone(),
             priority: router.priority,
             middlewares,
             service: self.current(&parts.services, ResourceKind::Service, &router.service)?,
             loop_guard,
+            switches: Switches::build(router.observability.as_ref()),
             matcher,
         })
     }
@@ -98,9 +98,11 @@ impl Routers<'_> {
             ResourceKind::EntryPoint => "entry point",
             ResourceKind::Middleware => "middleware",
             ResourceKind::Service => "service",
-            ResourceKind::Router | ResourceKind::ServersTransport | ResourceKind::Unspecified => {
-                "resource"
-            }
+            ResourceKind::Router
+            | ResourceKind::ServersTransport
+            | ResourceKind::AccessLog
+            | ResourceKind::Tracing
+            | ResourceKind::Unspecified => "resource",
         };
         Err(match self.mirror.contains(kind, &name) {
             true => BuildError::Rejected { kind: word, name },
@@ -146,8 +148,8 @@ fn last_good(known: &Part<Route>, parts: &Parts) -> Part<Route> {
         middlewares: middlewares.collect(),
         service: Arc::clone(service),
         subject: Arc::clone(&route.subject),
-        metrics: route.metrics,
         loop_guard: route.loop_guard.clone(),
+        switches: route.switches,
         matcher: Arc::clone(&route.matcher),
     };
     Part {
@@ -208,6 +210,6 @@ pub(super) fn is_same(a: &Route, b: &Route) -> bool {
         && same_middlewares()
         && a.rule == b.rule
         && a.priority == b.priority
-        && a.metrics == b.metrics
         && a.loop_guard == b.loop_guard
+        && a.switches == b.switches
 }

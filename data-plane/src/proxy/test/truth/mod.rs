@@ -29,7 +29,6 @@ use self::middleware::middlewares;
 use self::request::Client;
 use self::stage::Stage;
 use self::strategy::{Asked, Routers, requests, routers};
-use super::put_in_force;
 
 const ENTRY_POINTS: [&str; 2] = ["truth-alt", "truth-web"];
 /// Of a configuration: no explanation may have it.
@@ -84,7 +83,7 @@ fn play(
     counts: &mut Counts,
 ) -> Result<(), TestCaseError> {
     let resources = configuration(&stage.origins, kinds, composites, routers);
-    put_in_force(&stage.running, resources);
+    stage.put_in_force(resources);
     let mut client = Client::default();
     for request in requests {
         for kind in stage.check(request, &mut client)? {

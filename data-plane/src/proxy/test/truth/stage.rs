@@ -3,12 +3,10 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use fairway_proto::discovery::v1 as proto;
 use tokio::sync::watch;
-use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::super::put_in_force;
 use super::ENTRY_POINTS;
@@ -27,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A real proxy and its access log.
 pub(super) struct Stage {
     pub(super) running: Running,
-    log: mpsc::Receiver<Line>,
+    log: Witness,
     pub(super) origins: Origins,
     runtime: tokio::runtime::Runtime,
     /// Requests so far.
@@ -39,21 +37,17 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn set() -> Self {
-        let (witness, log) = Witness::new();
-        let subscriber = tracing_subscriber::registry().with(witness);
-        tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
         let (status, watched) = watch::channel(DiscoveryStatus::starting());
         let origins = Origins::start();
         let config = Config {
             control_planes: vec![format!("http://{}", origins.dead)],
             bind_address: Some([127, 0, 0, 1].into()),
             workers: 2,
-            access_log: true,
             ..Config::default()
         };
         let stage = Self {
             running: assemble(&config, watched).unwrap(),
-            log,
+            log: Witness::new(),
             origins,
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
@@ -69,7 +63,7 @@ impl Stage {
     /// Waits until every server that is checked has been. The services with servers are
     /// the same in all configurations, and so what is known of them.
     fn check_servers(&self) {
-        put_in_force(&self.running, self.origins.services());
+        self.put_in_force(self.origins.services());
         wait("servers are checked", || self.has_checked_every_server());
     }
 
@@ -79,6 +73,12 @@ impl Stage {
             .servers()
             .filter(|server| server.health.check().is_some());
         checked.all(|server| server.health.verdict() != Verdict::Untested)
+    }
+
+    /// Puts these in force, with the access log.
+    pub(super) fn put_in_force(&self, mut resources: Vec<proto::Resource>) {
+        resources.push(self.log.resource());
+        put_in_force(&self.running, resources);
     }
 
     /// Of the next request.
@@ -114,7 +114,7 @@ impl Stage {
 
     /// The next line of the access log.
     pub(super) fn line(&self) -> Line {
-        self.log.recv_timeout(PATIENCE).expect("a line of the log")
+        self.log.line(PATIENCE)
     }
 }
 

@@ -1,7 +1,8 @@
-//! One request over a connection of its own.
+//! One request over a connection of its own, for what the proxy asks by itself: health
+//! checks, and collectors of spans.
 //!
-//! A new connection each time: a server that takes none any more is not well,
-//! whatever it still says over an old one.
+//! Runs on the control runtime. A new connection each time: a server that takes none any
+//! more is not well, whatever it still says over an old one.
 
 use std::io;
 
@@ -17,27 +18,37 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Failure;
 use crate::balance::{Scheme, Transport, speaks_http2};
+
+/// Why there is no answer, for people.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    #[error("connection refused")]
+    Refused,
+    #[error("cannot connect: {0}")]
+    Connect(#[source] io::Error),
+    #[error("no answer: {0}")]
+    NoAnswer(#[source] hyper::Error),
+}
 
 /// Where a question goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) scheme: Scheme,
+pub(crate) struct Place {
+    pub(crate) scheme: Scheme,
     /// Without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 /// A response whose body can be read for as long as this lives.
-pub(super) struct Answer {
-    pub(super) response: Response<Incoming>,
+pub(crate) struct Answer {
+    pub(crate) response: Response<Incoming>,
     _connection: AbortOnDropHandle<()>,
 }
 
 impl Place {
     /// `host:port`, with brackets where they belong.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
@@ -47,20 +58,20 @@ impl Place {
 }
 
 /// Sends `request`, whose URI is a path and a query, and waits for the response's head.
-pub(super) async fn send(
+pub(crate) async fn send(
     place: &Place,
     transport: &Transport,
     target: &PathAndQuery,
     host: Option<&HeaderValue>,
     request: Request<Full<Bytes>>,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, ExchangeError> {
     let tcp = TcpStream::connect((place.host.as_str(), place.port))
         .await
-        .map_err(Failure::of_connect)?;
+        .map_err(ExchangeError::of_connect)?;
     let own = place.authority();
     let host = match host {
         Some(host) => host.clone(),
-        None => HeaderValue::try_from(&own).map_err(Failure::impossible)?,
+        None => HeaderValue::try_from(&own).map_err(ExchangeError::impossible)?,
     };
     let question = Question {
         target,
@@ -74,7 +85,7 @@ pub(super) async fn send(
             let stream = transport
                 .secure(&place.host, tcp)
                 .await
-                .map_err(Failure::of_connect)?;
+                .map_err(ExchangeError::of_connect)?;
             if speaks_http2(&stream) {
                 question.over_http2(UriScheme::HTTPS, stream).await
             } else {
@@ -94,10 +105,10 @@ impl Question<'_> {
     async fn over_http1(
         mut self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, ExchangeError> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(Failure::NoAnswer)?;
+            .map_err(ExchangeError::NoAnswer)?;
         let connection = AbortOnDropHandle::new(tokio::spawn(async move {
             // How it ends is told to the one who asks.
             let _ = connection.await;
@@ -107,7 +118,7 @@ impl Question<'_> {
         self.request.headers_mut().insert(HOST, self.host);
         let response = sender.send_request(self.request);
         Ok(Answer {
-            response: response.await.map_err(Failure::NoAnswer)?,
+            response: response.await.map_err(ExchangeError::NoAnswer)?,
             _connection: connection,
         })
     }
@@ -116,29 +127,29 @@ impl Question<'_> {
         mut self,
         scheme: UriScheme,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, ExchangeError> {
         let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await
-            .map_err(Failure::NoAnswer)?;
+            .map_err(ExchangeError::NoAnswer)?;
         let connection = AbortOnDropHandle::new(tokio::spawn(async move {
             let _ = connection.await;
         }));
         let mut uri = http::uri::Parts::default();
         uri.scheme = Some(scheme);
         let authority = Authority::try_from(self.host.as_bytes());
-        uri.authority = Some(authority.map_err(Failure::impossible)?);
+        uri.authority = Some(authority.map_err(ExchangeError::impossible)?);
         uri.path_and_query = Some(self.target.clone());
         *self.request.version_mut() = Version::HTTP_2;
-        *self.request.uri_mut() = Uri::from_parts(uri).map_err(Failure::impossible)?;
+        *self.request.uri_mut() = Uri::from_parts(uri).map_err(ExchangeError::impossible)?;
         let response = sender.send_request(self.request);
         Ok(Answer {
-            response: response.await.map_err(Failure::NoAnswer)?,
+            response: response.await.map_err(ExchangeError::NoAnswer)?,
             _connection: connection,
         })
     }
 }
 
-impl Failure {
+impl ExchangeError {
     fn of_connect(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
