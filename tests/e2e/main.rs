@@ -10,6 +10,7 @@
 mod access_log;
 mod check_docker;
 mod control_plane;
+mod dashboard;
 mod diagnostic;
 mod engine_fault;
 mod engine_tls;

@@ -129,7 +129,7 @@ fn details(old: Option<&Resource>, new: Option<&Resource>) -> Vec<String> {
         (Some(Spec::Service(old)), Some(Spec::Service(new))) => service(&old, &new),
         (None, Some(Spec::Router(new))) => vec![text(&new.rule)],
         (None, Some(Spec::Service(new))) => service(&Service::default(), &new),
-        (Some(Spec::Service(old)), None) => service(&old, &Service::default()),
+        (Some(Spec::Service(old)), None) => servers(&old, &Service::default()),
         _ => Vec::new(),
     };
     if let (Some(old), Some(new)) = (old, new) {
@@ -173,6 +173,18 @@ fn router(old: &Router, new: &Router) -> Vec<String> {
 
 /// The servers that came and went, and why there is none.
 fn service(old: &Service, new: &Service) -> Vec<String> {
+    let mut details = servers(old, new);
+    if new.unavailable_reason != old.unavailable_reason {
+        details.push(match new.unavailable_reason.as_str() {
+            "" => "has a server again".to_owned(),
+            reason => format!("no server: {}", text(reason)),
+        });
+    }
+    details
+}
+
+/// The servers that came and went.
+fn servers(old: &Service, new: &Service) -> Vec<String> {
     let servers = |of: &Service| -> BTreeSet<(String, String, String)> {
         let all = of.servers.iter();
         all.map(|it| (it.id.clone(), it.container.clone(), it.address.clone()))
@@ -187,14 +199,7 @@ fn service(old: &Service, new: &Service) -> Vec<String> {
     };
     let joined = is.difference(&was).map(|it| row("joined:", it));
     let left = was.difference(&is).map(|it| row("left:", it));
-    let mut details: Vec<_> = joined.chain(left).collect();
-    if new.unavailable_reason != old.unavailable_reason {
-        details.push(match new.unavailable_reason.as_str() {
-            "" => "has a server again".to_owned(),
-            reason => format!("no server: {}", text(reason)),
-        });
-    }
-    details
+    joined.chain(left).collect()
 }
 
 fn text(value: &str) -> String {

@@ -14,12 +14,15 @@ const GROUPS = [
   [['proxies', 'Proxies'], ['diagnostics', 'Diagnostics'], ['changes', 'Changes'], ['why', 'Why?']],
 ];
 const GRACE_MS = 700;
+const PAUSE_MS = 300;
 
 let holder = document.getElementById('shell');
 let overview;
 let version;
 let page = 'overview';
 let isOpen = false;
+let isAsking = false;
+let again = false;
 
 export const name = () => (version?.dashboardName ? `Fairway · ${version.dashboardName}` : 'Fairway');
 
@@ -35,9 +38,25 @@ export function current(now) {
   draw();
 }
 
+// Counts may be of ten thousand objects: asked for by one request at a time, with a pause.
 export async function refresh(topics) {
   draw();
   if (topics !== null && topics.size === 0) return;
+  if (isAsking) {
+    again = true;
+    return;
+  }
+  isAsking = true;
+  await ask(topics);
+  setTimeout(() => {
+    isAsking = false;
+    if (!again) return;
+    again = false;
+    refresh(null);
+  }, PAUSE_MS);
+}
+
+async function ask(topics) {
   try {
     [overview, version] = await Promise.all([api.get('overview'), topics === null || !version ? api.get('version') : version]);
   } catch { /* The next event asks again. */ }
