@@ -36,7 +36,7 @@ nextest:
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 
 grpc-clients: target/grpc-clients/installed
-target/grpc-clients/installed: tests/grpc/requirements.txt tests/attack/requirements.txt
+target/grpc-clients/installed: tests/grpc/requirements.txt tests/attack/requirements.txt tests/prometheus/requirements.txt
 	python3 -m venv target/grpc-clients
 	target/grpc-clients/bin/pip install --quiet $(addprefix -r ,$^)
 	@touch $@

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::compile::{self, Compiled, Finding, Input};
-use crate::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
+use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions};
 use crate::label_file::{self, LabelFiles};
 use crate::model::{ProviderState, ServersTransport, Severity};
 use crate::provider::DOCKER_PROVIDER;
@@ -32,6 +32,8 @@ pub struct Reconciler {
     pub closed_entry_points: BTreeMap<String, String>,
     /// Which of Fairway's own services routers may use.
     pub internal_services: InternalServices,
+    /// How requests are counted.
+    pub metrics: MetricsOptions,
     /// How to speak to servers of services that name no servers transport; what is in
     /// its files is in it.
     pub servers_transport: ServersTransport,
@@ -75,6 +77,7 @@ impl Reconciler {
             entry_points: &self.entry_points,
             closed_entry_points: &self.closed_entry_points,
             internal_services: self.internal_services,
+            metrics: &self.metrics,
             servers_transport: &self.servers_transport,
             observability: &self.observability,
             providers,
@@ -205,6 +208,7 @@ mod tests {
             entry_points: BTreeMap::from([("http".to_owned(), entry)]),
             closed_entry_points: BTreeMap::new(),
             internal_services: InternalServices::default(),
+            metrics: MetricsOptions::default(),
             servers_transport: ServersTransport::default(),
             observability: ObservabilityOptions::default(),
             label_files: LabelFiles::default(),

@@ -6,10 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::routing::get;
+use fairway_metrics::Bounds;
 use fairway_proto::discovery::v1::discovery_server::DiscoveryServer as DiscoveryService;
 use fairway_proto::inspection::v1::inspection_server::InspectionServer as InspectionService;
 use fairway_proto::{
     DESCRIPTORS, INTERNAL_PATH, KEEP_ALIVE_INTERVAL, KEEP_ALIVE_TIMEOUT, MAX_MESSAGE_BYTES,
+    METRICS_PATH,
 };
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -21,16 +24,17 @@ use tonic::transport::Server;
 use tonic::transport::server::{Router, TcpIncoming};
 use tracing::{error, info};
 
-use crate::api::Api;
+use crate::api::{self, Api};
 use crate::config::{StaticConfig, UnreadableFile};
 use crate::discovery::{DiscoveryServer, Nodes};
 use crate::history::Historian;
 use crate::inspection::InspectionServer;
 use crate::label_file;
 use crate::model::ProviderState;
+use crate::provider::docker::DockerVitals;
 use crate::provider::{DOCKER_PROVIDER, FILE_PROVIDER, docker, file};
 use crate::reconcile::Reconciler;
-use crate::stats::Stats;
+use crate::stats::{Page, Stats};
 
 /// Name under which the findings about the static configuration are shown.
 const STATIC_PROVIDER: &str = "static";
@@ -129,7 +133,10 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
     let (snapshot, latest) = watch::channel(None);
     let (compiled, compiled_seen) = watch::channel(None);
     let nodes = Nodes::new();
-    let stats = Stats::default();
+    let prometheus = config.metrics.prometheus.clone();
+    let buckets = prometheus.clone().unwrap_or_default().buckets;
+    let stats = Stats::new(Bounds::new(buckets));
+    let docker_vitals = config.docker.as_ref().map(|_| DockerVitals::default());
     let mut tasks = JoinSet::new();
 
     let mut providers = BTreeMap::new();
@@ -142,7 +149,8 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
     if let Some(options) = config.docker.clone() {
         let (out, seen) = watch::channel(None);
         providers.insert(DOCKER_PROVIDER.to_owned(), seen);
-        tasks.spawn(docker::run(options, out));
+        let vitals = docker_vitals.clone().unwrap_or_default();
+        tasks.spawn(docker::run(options, out, vitals));
     }
     if let Some(options) = config.file.clone() {
         let (out, seen) = watch::channel(None);
@@ -154,6 +162,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         entry_points: config.entry_points.clone(),
         closed_entry_points: config.closed_entry_points.clone(),
         internal_services: config.internal_services(),
+        metrics: config.metrics.clone(),
         servers_transport,
         observability: config.observability.clone().with_files()?,
         label_files: config.label_files.clone(),
@@ -168,6 +177,17 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         drop(static_findings);
     });
 
+    tasks.spawn(stats.clone().note_publications(latest.clone()));
+    let page = prometheus.map(|prometheus| Page {
+        stats: stats.clone(),
+        shown: prometheus.shown(),
+        nodes: nodes.clone(),
+        latest: latest.clone(),
+        compiled: compiled_seen.clone(),
+        docker: docker_vitals,
+        started: SystemTime::now(),
+    });
+    let serves_metrics = config.serves_metrics();
     let historian = Historian::new(
         latest.clone(),
         compiled_seen.clone(),
@@ -194,6 +214,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         dashboard: api_options.dashboard,
         dashboard_name: api_options.dashboard_name,
         ping: config.ping,
+        metrics: page.clone().filter(|_| serves_metrics),
         terminating: terminating_seen,
         entry_points: config.entry_points,
     };
@@ -201,6 +222,7 @@ pub async fn start(config: StaticConfig) -> Result<Running, StartError> {
         DiscoveryServer::new(latest.clone(), nodes.clone(), stats),
         InspectionServer::new(latest, compiled_seen, nodes),
         config.api.map(|_| shown.clone().internal_router()),
+        page,
     );
     tasks.spawn(serve_grpc(grpc, services.await?, stop.clone()));
     if let Some(listener) = api {
@@ -234,11 +256,13 @@ async fn bind(flag: &'static str, address: &str) -> Result<TcpListener, StartErr
     })
 }
 
-/// Every gRPC service of the control plane, and what proxies get for `api@internal`.
+/// Every gRPC service of the control plane, and what proxies get for `api@internal` and
+/// `prometheus@internal`.
 async fn grpc_services(
     discovery: DiscoveryServer,
     inspection: InspectionServer,
     internal: Option<axum::Router>,
+    page: Option<Page>,
 ) -> Result<Router, StartError> {
     let discovery = DiscoveryService::new(discovery)
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -265,6 +289,11 @@ async fn grpc_services(
         let router = std::mem::take(routes.axum_router_mut());
         // As a service: a nested router would leave its `/` to gRPC.
         *routes.axum_router_mut() = router.nest_service(INTERNAL_PATH, internal);
+    }
+    if let Some(page) = page {
+        let router = std::mem::take(routes.axum_router_mut());
+        let metrics = get(async move || api::metrics(&page));
+        *routes.axum_router_mut() = router.route(METRICS_PATH, metrics);
     }
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))

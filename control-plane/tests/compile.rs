@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions,
+};
 use fairway_control::middleware::{AddPrefix, BasicAuth, Chain, Errors, Users};
 use fairway_control::model::{
     Declared, DynamicConfig, LoadBalancer, Middleware, ObjectId, ProviderState, Router, Scheme,
@@ -101,7 +103,9 @@ fn compiled(providers: Vec<(&str, DynamicConfig)>) -> Compiled {
         internal_services: InternalServices {
             api: true,
             ping: false,
+            prometheus: true,
         },
+        metrics: &MetricsOptions::default(),
         servers_transport: &ServersTransport::default(),
         observability: &ObservabilityOptions::default(),
         providers: &states.collect(),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
 use fairway_control::config::{
-    EntryPointOptions, InternalServices, ObservabilityOptions, StaticConfig,
+    EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions, StaticConfig,
 };
 use fairway_control::model::ServersTransport;
 use fairway_control::provider::docker::{
@@ -227,7 +227,9 @@ fn compiled(more: &[(String, String)]) -> Compiled {
         internal_services: InternalServices {
             api: false,
             ping: false,
+            prometheus: false,
         },
+        metrics: &MetricsOptions::default(),
         servers_transport: &ServersTransport::default(),
         observability: &ObservabilityOptions::default(),
         providers: &BTreeMap::from([("docker".to_owned(), Arc::new(state))]),

@@ -22,6 +22,7 @@ mod probe;
 mod proxy;
 mod routing;
 mod shutdown;
+mod stats;
 mod telemetry;
 mod trace;
 mod worker;
@@ -46,6 +47,7 @@ use self::access_log::{JournalBlueprint, WriterControl};
 use self::discovery::{DiscoveryConfig, DiscoveryStatus, Listeners};
 use self::listener::WorkerListeners;
 use self::routing::RouteTable;
+use self::stats::Collector;
 use self::trace::ExporterControl;
 use self::worker::{Blueprint, Command, WorkerHandle};
 
@@ -92,6 +94,7 @@ pub(crate) struct Process {
     pub(crate) workers: Vec<WorkerHandle>,
     pub(crate) status: watch::Receiver<DiscoveryStatus>,
     pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) collector: Arc<Collector>,
     pub(crate) access_log: Arc<WriterControl>,
     pub(crate) spans: ExporterControl,
 }
@@ -120,6 +123,7 @@ pub fn start(config: Config) -> Result<Running, StartError> {
             build: env!("CARGO_PKG_VERSION").to_owned(),
         },
         draining: running.draining.subscribe(),
+        collector: Arc::clone(&running.process.collector),
         access_log: Some(Arc::clone(&running.process.access_log)),
     };
     tracing::info!(
@@ -177,10 +181,11 @@ fn assemble(
         .map_err(StartError::Threads)?;
     // What it holds of the log's writer must end with the workers.
     drop(blueprint);
-    let commands = workers
+    let commands: Vec<_> = workers
         .iter()
         .map(|worker| worker.commands.clone())
         .collect();
+    let collector = Collector::new(commands.clone(), Arc::clone(&table));
     let (draining, watched) = watch::channel(false);
     let process = Arc::new(Process {
         table: Arc::clone(&table),
@@ -188,6 +193,7 @@ fn assemble(
         workers,
         status: status.clone(),
         draining: watched,
+        collector: Arc::new(collector),
         access_log: Arc::new(access_log),
         spans,
     });

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, Cache};
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,7 @@ use crate::config::Timeouts;
 use crate::counter::Counters;
 use crate::proxy::{self, Burden, CoarseClock, Limits, Patience, Phase, Pool, Verdict};
 use crate::routing::RouteTable;
+use crate::stats::{Book, Harvest, Subject};
 use crate::trace::Exporter;
 
 /// How often a worker looks at its connections.
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Drain,
     /// Close idle connections; the others after their answer.
     Finish,
+    /// Hand over what was counted.
+    Count(mpsc::UnboundedSender<Harvest>),
     /// End the thread; what is still open is cut.
     Stop,
 }
@@ -67,6 +70,7 @@ pub(crate) struct WorkerHandle {
 
 /// The thread's side of a worker: what its connections share.
 pub(crate) struct Worker {
+    index: usize,
     table: RefCell<Cache<Arc<ArcSwap<RouteTable>>, Arc<RouteTable>>>,
     pub(crate) pool: Rc<Pool>,
     pub(crate) copies: Burden,
@@ -81,7 +85,11 @@ pub(crate) struct Worker {
     pub(crate) draining: Cell<bool>,
     finishing: Cell<bool>,
     pub(crate) counters: Arc<Counters>,
+    /// What is counted of requests.
+    pub(crate) book: RefCell<Book>,
     connections: RefCell<HashMap<u64, Rc<Patience>>>,
+    /// How many of them each entry point has.
+    open: RefCell<Vec<(Rc<str>, usize)>>,
     next_connection: Cell<u64>,
 }
 
@@ -96,6 +104,7 @@ struct LiveServers {
 pub(crate) struct Registration {
     worker: Rc<Worker>,
     id: u64,
+    entry_point: Rc<str>,
 }
 
 /// Starts a worker's thread.
@@ -110,7 +119,10 @@ pub(crate) fn spawn(index: usize, blueprint: Blueprint) -> std::io::Result<Worke
                 .enable_all()
                 .build_local(LocalOptions::default());
             match runtime {
-                Ok(runtime) => runtime.block_on(Rc::new(Worker::new(blueprint, own)).run(receiver)),
+                Ok(runtime) => {
+                    let worker = Rc::new(Worker::new(index, blueprint, own));
+                    runtime.block_on(worker.run(receiver));
+                }
                 Err(error) => tracing::error!(%error, "worker has no runtime"),
             }
         })?;
@@ -118,9 +130,13 @@ pub(crate) fn spawn(index: usize, blueprint: Blueprint) -> std::io::Result<Worke
 }
 
 impl Worker {
-    fn new(blueprint: Blueprint, counters: Arc<Counters>) -> Self {
+    fn new(index: usize, blueprint: Blueprint, counters: Arc<Counters>) -> Self {
         let clock = CoarseClock::default();
+        let bounds = Arc::clone(&blueprint.table.load().metrics().bounds);
         Self {
+            index,
+            book: RefCell::new(Book::new(bounds)),
+            open: RefCell::default(),
             table: RefCell::new(Cache::new(blueprint.table)),
             pool: Rc::new(Pool::new(clock.clone())),
             copies: Burden::default(),
@@ -149,8 +165,33 @@ impl Worker {
         write(&self.date.borrow());
     }
 
+    /// A request was answered; `reason` says why by the proxy itself, or is empty.
+    pub(crate) fn answered(&self, status: StatusCode, reason: &'static str) {
+        self.counters.answered(status);
+        if !reason.is_empty() {
+            self.book.borrow_mut().answered(reason);
+        }
+    }
+
+    /// A request is sent again, to a server of this service.
+    pub(crate) fn retried(&self, service: Option<&Arc<Subject>>) {
+        Counters::count(&self.counters.retries);
+        if let Some(service) = service {
+            self.book.borrow_mut().retried(service);
+        }
+    }
+
     /// Puts a connection on the list.
-    pub(crate) fn register(self: &Rc<Self>, patience: &Rc<Patience>) -> Registration {
+    pub(crate) fn register(
+        self: &Rc<Self>,
+        entry_point: &Rc<str>,
+        patience: &Rc<Patience>,
+    ) -> Registration {
+        let mut open = self.open.borrow_mut();
+        match open.iter_mut().find(|(name, _)| name == entry_point) {
+            Some((_, count)) => *count += 1,
+            None => open.push((Rc::clone(entry_point), 1)),
+        }
         let id = self.next_connection.get();
         self.next_connection.set(id.wrapping_add(1));
         self.connections
@@ -161,6 +202,7 @@ impl Worker {
         Registration {
             worker: Rc::clone(self),
             id,
+            entry_point: Rc::clone(entry_point),
         }
     }
 
@@ -191,6 +233,8 @@ impl Worker {
                         self.finishing.set(true);
                         self.order_all(|_| Verdict::Finish);
                     }
+                    // Nobody to tell: the process is about to end.
+                    Some(Command::Count(answer)) => drop(answer.send(self.harvest())),
                     Some(Command::Stop) | None => return,
                 },
                 _ = sweep.tick() => {
@@ -223,6 +267,16 @@ impl Worker {
             stopped,
         ));
         Some(stop)
+    }
+
+    fn harvest(&self) -> Harvest {
+        let bounds = self.with_table(|table| Arc::clone(&table.metrics().bounds));
+        let open = self.open.borrow();
+        let open = open.iter().map(|(name, count)| (name.to_string(), *count));
+        Harvest {
+            open: open.collect(),
+            ..self.book.borrow_mut().harvest(self.index, &bounds)
+        }
     }
 
     fn sweep(&self, live: &mut LiveServers) {
@@ -262,6 +316,11 @@ fn date_now() -> HeaderValue {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.worker.connections.borrow_mut().remove(&self.id);
+        let mut open = self.worker.open.borrow_mut();
+        let own = open.iter_mut().find(|(name, _)| *name == self.entry_point);
+        if let Some((_, count)) = own {
+            *count = count.saturating_sub(1);
+        }
         self.worker.counters.open_connections.fetch_sub(1, Relaxed);
     }
 }

@@ -41,6 +41,9 @@ pub const COMPRESS_ABOVE_BYTES: usize = 256 * 1024;
 /// a client asks for is put behind it, so that no client reaches a gRPC service.
 pub const INTERNAL_PATH: &str = "/fairway.internal.v1";
 
+/// At this path a control plane serves to proxies what `prometheus@internal` shows.
+pub const METRICS_PATH: &str = "/fairway.internal.v1.metrics";
+
 /// HTTP/2 keep-alive on both ends: a ping after this much silence …
 pub const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 

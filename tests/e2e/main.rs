@@ -24,6 +24,7 @@ mod health;
 mod http2_attack;
 mod internal;
 mod lifecycle;
+mod metrics;
 mod middleware;
 mod protocol_model;
 mod proxy_protocol;

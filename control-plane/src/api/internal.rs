@@ -15,21 +15,31 @@ pub(super) struct Internal {
     pub(super) services: BTreeMap<String, Object<Service>>,
 }
 
+/// Paths that are open on [`API_ENTRY_POINT`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Open {
+    pub(super) api: bool,
+    pub(super) ping: bool,
+    pub(super) metrics: bool,
+}
+
 impl Internal {
-    /// What there is with these services, and with these paths open on
-    /// [`API_ENTRY_POINT`].
-    pub(super) fn new(services: InternalServices, api: bool, ping: bool) -> Self {
+    /// What there is with these services, and with these paths.
+    pub(super) fn new(services: InternalServices, open: Open) -> Self {
         let services = services.names();
         let services = services.map(|name| (format!("{name}@{PROVIDER}"), internal::object()));
         let mut internal = Self {
             routers: BTreeMap::new(),
             services: services.collect(),
         };
-        if api {
+        if open.api {
             internal.open("api", "/api", i64::MAX - 1);
         }
-        if ping {
+        if open.ping {
             internal.open("ping", "/ping", i64::MAX);
+        }
+        if open.metrics {
+            internal.open("prometheus", "/metrics", i64::MAX);
         }
         internal
     }

@@ -1,5 +1,5 @@
-//! The HTTP API on entry point `traefik`: Traefik's read-only JSON, `/ping`, and what the
-//! [`crate::dashboard`] needs beside it.
+//! The HTTP API on entry point `traefik`: Traefik's read-only JSON, `/ping`, `/metrics`, and
+//! what the [`crate::dashboard`] needs beside it.
 //!
 //! Reads what [`crate::reconcile`] published and what [`crate::discovery`] knows
 //! of the proxies; changes nothing. Field names, filters, pages and errors are
@@ -33,7 +33,7 @@ use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::json;
@@ -45,7 +45,7 @@ use crate::dashboard;
 use crate::discovery::{Nodes, SnapshotReceiver};
 use crate::history::HistoryReceiver;
 use crate::reconcile::ProviderReceiver;
-use crate::stats::Stats;
+use crate::stats::{Page, Stats};
 use catalog::Catalog;
 use events::Streams;
 use internal::Internal;
@@ -79,6 +79,8 @@ pub struct Api {
     pub dashboard_name: String,
     /// Serve `/ping` there.
     pub ping: bool,
+    /// Serve `/metrics` there.
+    pub metrics: Option<Page>,
     /// Requests are logged.
     pub access_log: bool,
     /// Requests are traced.
@@ -101,7 +103,12 @@ impl Api {
     /// What the API's entry point serves: the routes that are switched on.
     pub fn router(self) -> Router {
         let (api, ping) = (self.api, self.ping);
-        self.routes(api, ping)
+        let metrics = self.metrics.clone();
+        let router = self.routes(api, ping);
+        match metrics {
+            Some(page) => router.route("/metrics", get(async move || self::metrics(&page))),
+            None => router,
+        }
     }
 
     /// What proxies get for `api@internal`.
@@ -134,7 +141,12 @@ impl Api {
         if api && self.dashboard {
             router = router.merge(dashboard::routes());
         }
-        let internal = Internal::new(self.internal_services, self.api, self.ping);
+        let open = internal::Open {
+            api: self.api,
+            ping: self.ping,
+            metrics: self.metrics.is_some(),
+        };
+        let internal = Internal::new(self.internal_services, open);
         let shared = Shared {
             api: Arc::new(self),
             internal: Arc::new(internal),
@@ -167,6 +179,12 @@ async fn ping(State(shared): State<Shared>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable").into_response();
     }
     "OK".into_response()
+}
+
+/// The page that Prometheus asks for.
+pub(crate) fn metrics(page: &Page) -> Response {
+    let kind = [(header::CONTENT_TYPE, fairway_metrics::CONTENT_TYPE)];
+    (kind, page.write()).into_response()
 }
 
 async fn version(State(shared): State<Shared>) -> Response {

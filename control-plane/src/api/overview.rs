@@ -22,6 +22,10 @@ pub(super) async fn answer(State(shared): State<Shared>) -> Response {
 }
 
 fn overview(catalog: &Catalog<'_>, api: &Api) -> Value {
+    let metrics = match api.internal_services.prometheus {
+        true => "Prometheus",
+        false => "",
+    };
     let none = Counts::default;
     let tracing = if api.tracing { "OTLP" } else { "" };
     let services = catalog.services();
@@ -34,7 +38,7 @@ fn overview(catalog: &Catalog<'_>, api: &Api) -> Value {
         "tcp": { "routers": none(), "services": none(), "middlewares": none() },
         "udp": { "routers": none(), "services": none() },
         "certificates": none(),
-        "features": { "tracing": tracing, "metrics": "", "accessLog": api.access_log },
+        "features": { "tracing": tracing, "metrics": metrics, "accessLog": api.access_log },
         "providers": api.providers,
         // Beside what Traefik has.
         "servers": Counts::of_servers(&services),

@@ -60,7 +60,7 @@ pub async fn check_docker(flags: &[String]) -> Result<Report, LiveError> {
         return Err(LiveError::Away { endpoint, cause });
     }
     let (out, mut seen) = watch::channel(None);
-    let provider = tokio::spawn(docker::run(options, out));
+    let provider = tokio::spawn(docker::run(options, out, docker::DockerVitals::default()));
     let state = timeout(PATIENCE, seen.wait_for(Option::is_some)).await;
     let state = match state {
         Ok(Ok(state)) => state.as_deref().cloned(),

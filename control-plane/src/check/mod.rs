@@ -133,6 +133,7 @@ fn compile(
         entry_points: &config.entry_points,
         closed_entry_points: &config.closed_entry_points,
         internal_services: config.internal_services(),
+        metrics: &config.metrics,
         servers_transport: &config.servers_transport,
         observability: &config.observability,
         providers: &providers,

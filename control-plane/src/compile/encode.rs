@@ -7,7 +7,9 @@ use fairway_proto::discovery::v1::service::Parts;
 use fairway_proto::discovery::v1::{self as wire, Origin, Resource, ResourceId, ResourceKind};
 
 use super::{name, observability, sticky};
-use crate::config::{AllowedEscapes, EntryPointOptions, ForwardedHeaders, UnderscoreHeaders};
+use crate::config::{
+    AllowedEscapes, EntryPointOptions, ForwardedHeaders, MetricsOptions, UnderscoreHeaders,
+};
 use crate::model::{
     HealthCheck, HealthCheckMode, LoadBalancer, PassiveHealthCheck, Scheme, Server,
     ServersTransport, Service, Strategy, WeightedService, limit_ms,
@@ -17,6 +19,7 @@ pub(super) fn entry_point(
     name: &str,
     options: &EntryPointOptions,
     middlewares: Vec<String>,
+    metrics: &MetricsOptions,
 ) -> Resource {
     let http = &options.http;
     let transport = &options.transport;
@@ -53,7 +56,7 @@ pub(super) fn entry_point(
             max_decoder_header_table_size: options.http2.max_decoder_header_table_size,
         }),
         observability: observability::encode(options.observability),
-        metrics: None,
+        metrics: Some(self::metrics(metrics)),
     });
     let id = ResourceId {
         kind: ResourceKind::EntryPoint.into(),
@@ -67,6 +70,19 @@ pub(super) fn entry_point(
         id: Some(id),
         origin: Some(origin),
         spec: Some(spec),
+    }
+}
+
+fn metrics(options: &MetricsOptions) -> wire::Metrics {
+    let prometheus = options.prometheus.clone().unwrap_or_default();
+    let nanos = |time: &Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    wire::Metrics {
+        buckets_ns: prometheus.buckets.iter().map(nanos).collect(),
+        hide_entry_points: !prometheus.add_entry_points_labels,
+        hide_services: !prometheus.add_services_labels,
+        show_routers: prometheus.add_routers_labels,
+        header_labels: prometheus.header_labels,
+        add_internals: options.add_internals,
     }
 }
 

@@ -13,6 +13,9 @@ use crate::config::{API_ENTRY_POINT, EntryPointOptions, Redirection};
 use crate::middleware::RedirectScheme;
 use crate::model::{Diagnostic, Middleware, Observability};
 
+/// Router and service of `/metrics`.
+const PROMETHEUS: &str = "prometheus@internal";
+
 /// Service of routers that answer by themselves.
 const NOOP: &str = "noop@internal";
 
@@ -68,6 +71,27 @@ fn redirect(entry_point: &str, redirection: &Redirection, out: &mut Compiled) {
         .insert(router, Object::declared(PROVIDER, &[], value));
 }
 
+/// Declares the router to `/metrics`, where that is not on the control plane's own
+/// entry point.
+pub(super) fn metrics(input: Input<'_>, out: &mut Compiled) {
+    let scraped = input.metrics.scraped_at();
+    let Some(name) = scraped.filter(|name| *name != API_ENTRY_POINT) else {
+        return;
+    };
+    let value = Router {
+        rule: "PathPrefix(`/metrics`)".to_owned(),
+        rule_generated: false,
+        rule_syntax: crate::rule::RuleSyntax::V3,
+        entry_points: vec![name.to_owned()],
+        middlewares: Vec::new(),
+        service: PROMETHEUS.to_owned(),
+        priority: i64::MAX,
+        observability: Observability::default(),
+    };
+    let object = Object::declared(PROVIDER, &[], value);
+    out.routers.insert(PROMETHEUS.to_owned(), object);
+}
+
 /// Resolves the middlewares and encodes the entry points.
 pub(super) fn compile(input: Input<'_>, out: &mut Compiled) -> EntryPoints {
     let mut closed = input.closed_entry_points.clone();
@@ -82,7 +106,8 @@ pub(super) fn compile(input: Input<'_>, out: &mut Compiled) -> EntryPoints {
                 Default::default()
             }
         };
-        out.resources.push(encode::entry_point(name, options, flat));
+        out.resources
+            .push(encode::entry_point(name, options, flat, input.metrics));
         if !references.is_empty() {
             chains.insert(name.clone(), references);
         }

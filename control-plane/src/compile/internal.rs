@@ -21,6 +21,12 @@ pub(crate) const PROVIDER: &str = "internal";
 const AVAILABLE: &[(&str, wire::Internal, &str, &str)] = &[
     ("api", wire::Internal::Api, "the API", "--api=true"),
     ("ping", wire::Internal::Ping, "the ping", "--ping=true"),
+    (
+        "prometheus",
+        wire::Internal::Prometheus,
+        "Prometheus",
+        "--metrics.prometheus=true",
+    ),
     ("noop", wire::Internal::Noop, "", ""),
 ];
 
@@ -30,11 +36,6 @@ const ABSENT: &[(&str, &str, &str)] = &[
         "dashboard",
         "is not available on its own",
         "use api@internal: it serves the API and the dashboard",
-    ),
-    (
-        "prometheus",
-        "is not available yet",
-        "ask each proxy for /metrics at its --admin.address",
     ),
     (
         "rest",
@@ -60,6 +61,7 @@ impl InternalServices {
         match kind {
             wire::Internal::Api => self.api,
             wire::Internal::Ping => self.ping,
+            wire::Internal::Prometheus => self.prometheus,
             wire::Internal::Noop | wire::Internal::Unspecified => true,
         }
     }
@@ -153,6 +155,7 @@ mod tests {
         let on = InternalServices {
             api: true,
             ping: true,
+            prometheus: false,
         };
         for (name, message, suggestion) in [
             (
@@ -167,8 +170,8 @@ mod tests {
             ),
             (
                 "prometheus@internal",
-                "service prometheus@internal is not available yet",
-                "ask each proxy for /metrics at its --admin.address",
+                "service prometheus@internal is off, as Prometheus is not enabled",
+                "start the control plane with --metrics.prometheus=true",
             ),
             (
                 "pong@internal",
@@ -178,12 +181,12 @@ mod tests {
             (
                 "something@internal",
                 "there is no internal service something",
-                "use one of api@internal, ping@internal, noop@internal",
+                "use one of api@internal, ping@internal, prometheus@internal, noop@internal",
             ),
         ] {
             let expected = Some((message.to_owned(), suggestion.to_owned()));
             assert_eq!(complaint(name, on), expected, "{name}");
-            assert!(!is_known(name));
+            assert_eq!(is_known(name), name.starts_with("prometheus"), "{name}");
         }
         for name in [
             "api@internal",

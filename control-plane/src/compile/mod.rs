@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use fairway_proto::discovery::v1::Resource;
 
-use crate::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
+use crate::config::{EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions};
 use crate::model::{
     Diagnostic, DynamicConfig, FileText, Middleware, NamedFile, ObjectId, ProviderState,
     ServersTransport, Service, Severity,
@@ -46,6 +46,8 @@ pub struct Input<'a> {
     pub closed_entry_points: &'a BTreeMap<String, String>,
     /// Which of Fairway's own services are on.
     pub internal_services: InternalServices,
+    /// How requests are counted.
+    pub metrics: &'a MetricsOptions,
     /// How to speak to servers of services that name no servers transport; what is in
     /// its files is in it.
     pub servers_transport: &'a ServersTransport,
@@ -124,6 +126,7 @@ pub fn compile(input: Input<'_>) -> Compiled {
         out.take_over(provider, state);
     }
     entry_point::redirections(input, &mut out);
+    entry_point::metrics(input, &mut out);
     servers_transport::compile(input, &mut out);
     middleware::compile(input, &mut out);
     let entry_points = entry_point::compile(input, &mut out);

@@ -12,6 +12,7 @@ mod entrypoint;
 mod error;
 mod file;
 mod flag;
+mod metrics;
 mod observability;
 mod parse;
 mod source;
@@ -27,6 +28,7 @@ pub use entrypoint::{
     Redirection, TransportOptions, UnderscoreHeaders,
 };
 pub use error::ConfigError;
+pub use metrics::{MetricsOptions, PrometheusOptions};
 pub use observability::{
     AccessLogFormat, AccessLogOptions, FieldMode, FieldSelection, ObservabilityOptions,
     OtlpOptions, OtlpProtocol, TracingOptions, UnreadableFile,
@@ -76,7 +78,7 @@ pub struct StaticConfig {
     /// The file provider, if it is switched on.
     pub file: Option<FileOptions>,
     /// Entry points by name, as first spelled. [`API_ENTRY_POINT`] is among them
-    /// if the API or the ping is on; it is the control plane's own.
+    /// if the API, the ping or `/metrics` is on there; it is the control plane's own.
     pub entry_points: BTreeMap<String, EntryPointOptions>,
     /// Entry points that were asked for but stay closed, and why: serving
     /// without what was asked for (TLS, middlewares) would be worse.
@@ -85,6 +87,8 @@ pub struct StaticConfig {
     pub api: Option<ApiOptions>,
     /// Answer `/ping` on [`API_ENTRY_POINT`].
     pub ping: bool,
+    /// How requests are counted, and who is told.
+    pub metrics: MetricsOptions,
     /// What is logged, and how.
     pub log: LogOptions,
     /// Where the gRPC services listen.
@@ -129,6 +133,8 @@ pub struct InternalServices {
     pub api: bool,
     /// `ping@internal`.
     pub ping: bool,
+    /// `prometheus@internal`.
+    pub prometheus: bool,
 }
 
 /// Options of the log.
@@ -216,7 +222,14 @@ impl StaticConfig {
         InternalServices {
             api: self.api.is_some(),
             ping: self.ping,
+            prometheus: self.metrics.prometheus.is_some(),
         }
+    }
+
+    /// `/metrics` is served on [`API_ENTRY_POINT`], by the control plane itself.
+    #[must_use]
+    pub fn serves_metrics(&self) -> bool {
+        self.metrics.scraped_at() == Some(API_ENTRY_POINT)
     }
 
     /// The providers that are switched on, as Traefik's API calls them.
@@ -226,11 +239,11 @@ impl StaticConfig {
         docker.into_iter().chain(file)
     }
 
-    /// Where the API and the ping listen (`host:port`, the host may be empty);
-    /// `None` if neither is on.
+    /// Where the API, the ping and `/metrics` listen (`host:port`, the host may be
+    /// empty); `None` if none of them is on.
     #[must_use]
     pub fn api_address(&self) -> Option<&str> {
-        if self.ping || self.api.as_ref().is_some_and(|api| api.insecure) {
+        if self.ping || self.serves_metrics() || self.api.as_ref().is_some_and(|api| api.insecure) {
             self.entry_points
                 .get(API_ENTRY_POINT)
                 .map(|entry| entry.address.as_str())

@@ -5,6 +5,7 @@
 //! for arithmetic only, never while waiting.
 
 mod meter;
+mod prometheus;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,10 @@ use fairway_metrics::{Bounds, Scope, Series, Totals};
 use fairway_proto::discovery::v1::StatsReport;
 use tokio::time::Instant;
 
+pub use prometheus::Page;
 pub use view::{Chart, ObjectStats, Overview, ProxyStats, Rates, ServerProxyStats, ServerStats};
 
+use crate::discovery::SnapshotReceiver;
 use state::{Instance, State};
 
 /// Every statistic there is. Cheap to clone: all clones show the same.
@@ -62,6 +65,19 @@ impl Stats {
         let mut state = self.lock();
         state.take(instance, report, second);
         state.sweep(second, false);
+    }
+
+    /// Notes when configurations are published, for as long as any may be.
+    pub async fn note_publications(self, mut latest: SnapshotReceiver) {
+        while latest.changed().await.is_ok() {
+            self.lock().published = Some(SystemTime::now());
+        }
+    }
+
+    /// When the last configuration was published; `None`: none was yet.
+    #[must_use]
+    pub fn published(&self) -> Option<SystemTime> {
+        self.lock().published
     }
 
     /// All of it at a glance.

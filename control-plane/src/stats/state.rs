@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use fairway_metrics::{Bounds, Scope, Series, Totals, method, protocol};
 use fairway_proto::discovery::v1::{self as wire, ProcessStats, Sample, StatsReport};
@@ -94,6 +95,8 @@ pub(super) struct State {
     pub(super) retries: BTreeMap<String, u64>,
     /// Series that were not kept: there are too many.
     pub(super) left_out: u64,
+    /// When the last configuration was.
+    pub(super) published: Option<SystemTime>,
 }
 
 impl State {
@@ -109,6 +112,7 @@ impl State {
             answers: BTreeMap::new(),
             retries: BTreeMap::new(),
             left_out: 0,
+            published: None,
         }
     }
 

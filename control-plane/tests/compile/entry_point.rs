@@ -69,6 +69,7 @@ fn entry_points_marked_as_default_are_those_of_routers_that_name_none() {
             entry_points: &entry_points.collect(),
             closed_entry_points: &BTreeMap::new(),
             internal_services: InternalServices::default(),
+            metrics: &MetricsOptions::default(),
             servers_transport: &ServersTransport::default(),
             observability: &ObservabilityOptions::default(),
             providers: &BTreeMap::from([("docker".into(), Arc::new(state))]),

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fairway_control::compile::{Compiled, Input, Outcome, compile};
-use fairway_control::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions,
+};
 use fairway_control::middleware::{AddPrefix, Chain, Errors};
 use fairway_control::model::{
     Cookie, Declared, DynamicConfig, Failover, FailoverErrors, HighestRandomWeight, LoadBalancer,
@@ -113,7 +115,9 @@ fn compile_file(file: DynamicConfig) -> Compiled {
         internal_services: InternalServices {
             api: true,
             ping: false,
+            prometheus: true,
         },
+        metrics: &MetricsOptions::default(),
         servers_transport: &ServersTransport::default(),
         observability: &ObservabilityOptions::default(),
         providers: &states.into(),

@@ -5,6 +5,7 @@
 //! file is replaced at the start: a container that is restarted finds its own.
 
 pub(crate) mod client;
+mod metrics;
 mod report;
 
 use std::convert::Infallible;
@@ -93,8 +94,8 @@ where
 {
     let process = Arc::clone(process);
     tokio::spawn(async move {
-        let service = service_fn(|request: Request<Incoming>| {
-            std::future::ready(Ok::<_, Infallible>(answer(&process, &request)))
+        let service = service_fn(async |request: Request<Incoming>| {
+            Ok::<_, Infallible>(answer(&process, &request).await)
         });
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -106,7 +107,7 @@ where
     });
 }
 
-fn answer<B>(process: &Process, request: &Request<B>) -> Response<Full<Bytes>> {
+async fn answer<B>(process: &Process, request: &Request<B>) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned());
     }
@@ -114,7 +115,12 @@ fn answer<B>(process: &Process, request: &Request<B>) -> Response<Full<Bytes>> {
         "/readyz" if process.is_ready() => text(StatusCode::OK, "ready\n".to_owned()),
         "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, report::unready(process)),
         "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
-        "/metrics" => text(StatusCode::OK, report::metrics(process)),
+        "/metrics" => {
+            let mut response = text(StatusCode::OK, metrics::page(process).await);
+            let kind = HeaderValue::from_static(fairway_metrics::CONTENT_TYPE);
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            response
+        }
         "/debug/config" => text(StatusCode::OK, report::config(process)),
         _ => text(
             StatusCode::NOT_FOUND,

@@ -1,10 +1,8 @@
 //! The texts of the admin server.
 
 use std::fmt::Write;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::Process;
-use crate::counter::Counters;
 
 /// Why the proxy is not ready.
 pub(super) fn unready(process: &Process) -> String {
@@ -13,75 +11,6 @@ pub(super) fn unready(process: &Process) -> String {
     } else {
         "waiting for the first configuration\n".to_owned()
     }
-}
-
-/// Counters in Prometheus' text form.
-pub(super) fn metrics(process: &Process) -> String {
-    let sum = |pick: fn(&Counters) -> u64| -> u64 {
-        process
-            .workers
-            .iter()
-            .map(|worker| pick(&worker.counters))
-            .sum()
-    };
-    let mut text = String::new();
-    let mut line = |name: &str, kind: &str, value: u64| {
-        let _ = writeln!(text, "# TYPE {name} {kind}\n{name} {value}");
-    };
-    let open = u64::try_from(process.open_connections()).unwrap_or(u64::MAX);
-    line("fairway_open_connections", "gauge", open);
-    line(
-        "fairway_connections_total",
-        "counter",
-        sum(|c| c.connections.load(Relaxed)),
-    );
-    line(
-        "fairway_server_connections_total",
-        "counter",
-        sum(|c| c.server_connections.load(Relaxed)),
-    );
-    line(
-        "fairway_retries_total",
-        "counter",
-        sum(|c| c.retries.load(Relaxed)),
-    );
-    line(
-        "fairway_mirrored_requests_total",
-        "counter",
-        sum(|c| c.copies.load(Relaxed)),
-    );
-    line(
-        "fairway_mirrored_requests_left_out_total",
-        "counter",
-        sum(|c| c.copies_left_out.load(Relaxed)),
-    );
-    line(
-        "fairway_access_log_dropped_lines_total",
-        "counter",
-        process.access_log.dropped_lines(),
-    );
-    line(
-        "fairway_trace_dropped_spans_total",
-        "counter",
-        process.spans.dropped_spans(),
-    );
-    line("fairway_ready", "gauge", u64::from(process.is_ready()));
-    line(
-        "fairway_control_plane_connected",
-        "gauge",
-        u64::from(process.status.borrow().connected),
-    );
-    text.push_str("# TYPE fairway_answers_total counter\n");
-    let mut classes = [0_u64; 5];
-    for worker in &process.workers {
-        for (total, count) in classes.iter_mut().zip(worker.counters.answers()) {
-            *total += count;
-        }
-    }
-    for (class, total) in (1..).zip(classes) {
-        let _ = writeln!(text, "fairway_answers_total{{class=\"{class}xx\"}} {total}");
-    }
-    text
 }
 
 /// The table in force, for people.

@@ -19,6 +19,7 @@ use super::server::{Server, ServerError};
 use super::turn::{Asking, Turn};
 use super::weighted::{Chosen, Regard, Weighted, Why};
 use crate::middleware::Middleware;
+use crate::stats::Subject;
 
 /// A server that a request may get, and its place in the rotation.
 pub(crate) type Candidate<'s> = (&'s Arc<Server>, Standing);
@@ -156,6 +157,16 @@ impl Service {
             kind,
             parts: all,
         })
+    }
+
+    /// Whom requests to its servers are counted for, if it has servers of its own.
+    pub(crate) fn subject(&self) -> Option<&Arc<Subject>> {
+        self.load_balancer().map(|it| &it.subject)
+    }
+
+    /// Is it one of Fairway's own?
+    pub(crate) fn is_internal(&self) -> bool {
+        self.load_balancer().is_some_and(|it| it.internal.is_some())
     }
 
     /// Would a request find a server that may be used?

@@ -17,6 +17,7 @@ use super::selection::Selection;
 use super::server::{Server, ServerError, ServerKey};
 use super::sticky::Sticky;
 use super::strategy::Strategy;
+use crate::stats::Subject;
 
 /// For a service that does not say: long for a network of containers, and short of
 /// the patience of people.
@@ -29,6 +30,8 @@ const MOST_REASONS: usize = 3;
 pub(crate) enum Internal {
     /// The API of a control plane: those that are known are its servers.
     Api,
+    /// The metrics of a control plane: likewise.
+    Prometheus,
     /// This process: whether it goes on.
     Ping,
     /// This process, always the same: for routers whose middlewares answer.
@@ -39,6 +42,8 @@ pub(crate) enum Internal {
 #[derive(Debug)]
 pub(crate) struct LoadBalancer {
     pub(crate) name: String,
+    /// Whom requests to its servers are counted for.
+    pub(crate) subject: Arc<Subject>,
     /// Send the client's `Host` (true) or the server's address.
     pub(crate) pass_host_header: bool,
     /// Why there is no server; empty if there are some.
@@ -67,6 +72,7 @@ impl Internal {
         match wire::Internal::try_from(spec.internal) {
             Ok(wire::Internal::Unspecified) => Ok(None),
             Ok(wire::Internal::Api) => Ok(Some(Self::Api)),
+            Ok(wire::Internal::Prometheus) => Ok(Some(Self::Prometheus)),
             Ok(wire::Internal::Ping) => Ok(Some(Self::Ping)),
             Ok(wire::Internal::Noop) => Ok(Some(Self::Noop)),
             Err(_) => Err(ServerError::Internal(spec.internal)),
@@ -94,8 +100,10 @@ impl LoadBalancer {
         let turn = previous.map_or(0, |previous| previous.turn_in(&servers, &schedule));
         let dial_timeout = Duration::from_millis(spec.dial_timeout_ms.into());
         let response_timeout = Duration::from_millis(spec.response_header_timeout_ms.into());
+        let subject = previous.map(|previous| Arc::clone(&previous.subject));
         Ok(Self {
             name: name.to_owned(),
+            subject: subject.unwrap_or_else(|| Subject::new(name)),
             pass_host_header: spec.pass_host_header,
             unavailable_reason: spec.unavailable_reason.clone(),
             dial_timeout: if dial_timeout.is_zero() {

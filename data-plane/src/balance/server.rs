@@ -18,6 +18,13 @@ use super::transport::Transport;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ServerKey(pub(super) u64);
 
+impl ServerKey {
+    /// As a number.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// (endpoint id, scheme, address, care). Not the address alone: Docker gives the
 /// address of a dead container to the next one.
 pub(super) type Identity = (String, Scheme, String, Arc<Care>);

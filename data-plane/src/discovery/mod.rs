@@ -15,6 +15,7 @@ mod session;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::{Node, Scheme, Server};
@@ -30,6 +31,7 @@ pub(crate) use self::mirror::Mirror;
 use self::replica::Replica;
 use crate::access_log::WriterControl;
 use crate::routing::RouteTable;
+use crate::stats::Collector;
 
 /// Where the configuration comes from, and who asks for it.
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ pub(crate) struct DiscoveryConfig {
     pub(crate) node: Node,
     /// It is being stopped.
     pub(crate) draining: watch::Receiver<bool>,
+    /// What it has counted.
+    pub(crate) collector: Arc<Collector>,
     /// Where the access log is written; `None`: nowhere.
     pub(crate) access_log: Option<Arc<WriterControl>>,
 }
@@ -80,6 +84,10 @@ pub(crate) struct DiscoveryStatus {
     pub(crate) connected: bool,
     /// Version in service; empty before the first.
     pub(crate) version: String,
+    /// Versions that were put in service.
+    pub(crate) applied: u64,
+    /// When the last of them was.
+    pub(crate) applied_at: Option<SystemTime>,
     /// Since when `connected` is what it is.
     pub(crate) since: Instant,
 }
@@ -91,6 +99,8 @@ impl DiscoveryStatus {
             ever_applied: false,
             connected: false,
             version: String::new(),
+            applied: 0,
+            applied_at: None,
             since: Instant::now(),
         }
     }
@@ -107,6 +117,7 @@ pub(crate) async fn run(
         mut endpoints,
         node,
         draining,
+        collector,
         access_log,
     } = config;
     let mut replica = Replica::new(table, listeners, status, draining, access_log);
@@ -114,7 +125,8 @@ pub(crate) async fn run(
     loop {
         endpoints.shuffle(&mut rand::rng());
         for endpoint in &endpoints {
-            let Err(error) = session::run(endpoint, &node, &mut replica, &mut backoff).await;
+            let Err(error) =
+                session::run(endpoint, &node, &mut replica, &collector, &mut backoff).await;
             replica.disconnected();
             warn!(control_plane = %endpoint, error = chain(&error), "no control plane");
             backoff.sleep().await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use fairway_proto::discovery::v1::{
@@ -213,6 +213,10 @@ impl Replica {
             warn_of(rejection);
         }
         self.rejections = rejections;
+        self.status.send_modify(|status| {
+            status.applied += 1;
+            status.applied_at = Some(SystemTime::now());
+        });
         info!(
             version = self.mirror.version(),
             nonce,

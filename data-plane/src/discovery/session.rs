@@ -3,7 +3,7 @@
 //! The control plane has one update in flight: each is applied and acknowledged before
 //! the next is read. Questions between updates are answered from the table in force;
 //! what this proxy's share is comes at any time. Once a second at most it is told which
-//! servers are not well.
+//! servers are not well, and what was counted.
 //! A stream never ends well; how it ended is for the log.
 
 use std::convert::Infallible;
@@ -27,13 +27,14 @@ use super::backoff::Backoff;
 use super::replica::Replica;
 use super::report::Reporter;
 use crate::middleware::Part;
+use crate::stats::{self, Collector};
 
 /// To resolve the name and connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// To be accepted as a stream. The first update may take longer: the control plane
 /// waits until it knows the world.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Between two reports of the health of servers.
+/// Between two reports of the health of servers, and of what was counted.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How a stream ended.
@@ -60,6 +61,7 @@ pub(super) async fn run(
     control_plane: &Uri,
     node: &Node,
     replica: &mut Replica,
+    collector: &Collector,
     backoff: &mut Backoff,
 ) -> Result<Infallible, SessionError> {
     let (messages, outbound) = mpsc::channel(1);
@@ -74,6 +76,7 @@ pub(super) async fn run(
         .map_err(|_| SessionError::OpenTimeout)??;
     info!(control_plane = %control_plane, "connected to the control plane");
     let mut reporter = Reporter::default();
+    let mut stats = stats::Reporter::default();
     let mut report = interval(REPORT_INTERVAL);
     report.set_missed_tick_behavior(MissedTickBehavior::Delay);
     replica.connected();
@@ -85,6 +88,8 @@ pub(super) async fn run(
                 if let Some(report) = reporter.report(&replica.table()) {
                     send(&messages, Message::Health(report)).await?;
                 }
+                collector.collect().await;
+                send(&messages, Message::Stats(stats.report(collector))).await?;
                 continue;
             }
         };

@@ -21,7 +21,6 @@ use super::head::Head;
 use super::replay::{Home, Lent, Resumed};
 use super::server_body::ServerBody;
 use super::{Answer, Onward, Payload, Record, service, through};
-use crate::counter::Counters;
 use crate::middleware::{Around, Buffering, CircuitBreaker, Errors, Retry};
 use crate::routing::Stage;
 
@@ -238,7 +237,7 @@ impl Inside<'_> {
         if let Some(record) = self.record.as_deref_mut() {
             record.resends(count);
         }
-        Counters::count(&self.client.worker.counters.retries);
+        self.client.worker.retried(self.stage.service.subject());
     }
 
     fn failed(&self, error: &ProxyError) -> Answer {

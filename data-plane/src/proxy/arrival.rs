@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use fairway_proto::INTERNAL_PATH;
+use fairway_proto::{INTERNAL_PATH, METRICS_PATH};
 use http::HeaderValue;
 use http::request::Parts;
 
@@ -117,6 +117,10 @@ pub(crate) fn depart(service: &LoadBalancer, head: &mut Head, draining: bool) ->
     match service.internal? {
         Internal::Api => {
             head.path.insert_str(0, INTERNAL_PATH);
+            None
+        }
+        Internal::Prometheus => {
+            METRICS_PATH.clone_into(&mut head.path);
             None
         }
         Internal::Ping if draining => Some(Answer::ping_draining()),

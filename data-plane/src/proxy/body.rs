@@ -36,6 +36,7 @@ use super::server_body::ServerBody;
 use super::server_connection::UpstreamError;
 use super::{Holds, Record};
 use crate::http1::{Framing, FramingError};
+use crate::stats::Tally;
 
 /// How long a client that expects `100 Continue` waits for the server's.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -115,12 +116,14 @@ pub(crate) struct Exchange {
     record: Option<Box<Record>>,
     broken: bool,
     holds: Option<Holds>,
+    tally: Option<Tally>,
 }
 
 /// What ends when a tunnel does.
 pub(super) struct Underway {
     _holds: Option<Holds>,
     record: Option<Box<Record>>,
+    _tally: Option<Tally>,
 }
 
 impl RequestBody {
@@ -141,6 +144,14 @@ impl RequestBody {
 
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::Empty)
+    }
+
+    /// Bytes of it that were read before it is sent.
+    pub(crate) fn at_hand(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            _ => 0,
+        }
     }
 
     /// Lets `copies` have what passes, from the beginning.
@@ -232,6 +243,7 @@ impl ResponseBody {
         let underway = Underway {
             _holds: self.exchange.holds.take(),
             record: self.exchange.record.take(),
+            _tally: self.exchange.tally.take(),
         };
         Some((server, underway))
     }
@@ -350,11 +362,7 @@ impl Body for ResponseBody {
                 let frame = ready!(body.poll_frame(cx));
                 this.exchange.came(body.take_read());
                 match &frame {
-                    Some(Ok(frame)) => {
-                        if let Some(data) = frame.data_ref() {
-                            this.exchange.sent(data);
-                        }
-                    }
+                    Some(Ok(frame)) => this.exchange.passed(frame),
                     Some(Err(BodyError::Server(_))) => this.exchange.broke_off("upstream_reset"),
                     Some(Err(BodyError::Coding(_))) => this.exchange.broke_off("internal"),
                     None => this.kind = ResponseKind::Done,
@@ -365,8 +373,8 @@ impl Body for ResponseBody {
                 let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
                 match &frame {
                     Some(Ok(frame)) => {
+                        this.exchange.passed(frame);
                         if let Some(data) = frame.data_ref() {
-                            this.exchange.sent(data);
                             this.exchange.came(data.len());
                         }
                     }
@@ -437,6 +445,7 @@ impl Exchange {
             record,
             broken: false,
             holds: None,
+            tally: None,
         }
     }
 
@@ -445,7 +454,23 @@ impl Exchange {
         self.holds = holds;
     }
 
+    /// Counts the request once the exchange is over.
+    pub(super) fn count(&mut self, tally: Option<Tally>) {
+        self.tally = tally;
+    }
+
+    fn passed(&mut self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            self.sent(data);
+        } else if let (Some(tally), Some(trailers)) = (&mut self.tally, frame.trailers_ref()) {
+            tally.trailers(trailers);
+        }
+    }
+
     fn sent(&mut self, data: &Bytes) {
+        if let Some(tally) = &mut self.tally {
+            tally.sent(data.len());
+        }
         if let Some(record) = &mut self.record {
             record.bytes = record
                 .bytes

@@ -22,6 +22,7 @@ use tokio_rustls::client::TlsStream;
 use super::body::RequestBody;
 use super::server_connection::Http1Connection;
 use crate::balance::{InFlight, Scheme, Server, Transport, speaks_http2};
+use crate::stats::Attempt;
 
 /// After this much silence the kernel asks whether the other end is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -38,6 +39,8 @@ pub(crate) struct Leftover {
     pub(crate) early: Bytes,
     /// Counts the request as under way.
     pub(crate) load: Option<InFlight>,
+    /// Counts it once it is over.
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// A socket to a server.

@@ -5,6 +5,7 @@
 //! response, and goes on to the next. It obeys the worker's orders ([`Verdict`]):
 //! finish after the request in flight, or close now.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,11 +19,13 @@ use http_body::Body as _;
 
 use super::body::{BodyError, RequestBody, ResponseBody};
 use super::client_socket::{ClientSocket, ReadError};
+use super::head::Head;
 use super::headers::{Hop, tokens};
 use super::outbox::Outbox;
 use super::patience::{Patience, Verdict};
 use super::{ProxyError, handle, refuse, upgrade};
 use crate::http1::{self, Framing, RequestHead};
+use crate::stats::{Kind, Measure, MetricsOptions};
 use crate::worker::Worker;
 
 /// What the requests of one connection share.
@@ -36,6 +39,8 @@ pub(crate) struct Client {
     pub(crate) patience: Rc<Patience>,
     /// The socket, if it speaks HTTP/1.
     pub(crate) socket: Option<Rc<ClientSocket>>,
+    /// The request being answered, if it is counted.
+    pub(crate) measure: Cell<Option<Measure>>,
 }
 
 impl Client {
@@ -61,7 +66,18 @@ impl Client {
             hop,
             patience,
             socket,
+            measure: Cell::default(),
         }
+    }
+
+    /// Counts the request of this head from now on.
+    pub(super) fn count(&self, head: &Head, options: &MetricsOptions) {
+        let mut kind = Kind::of(&head.method, &head.headers);
+        if !options.headers.is_empty() {
+            let mut book = self.worker.book.borrow_mut();
+            kind.headers = book.values_of(&options.headers, &head.headers);
+        }
+        self.measure.set(Some(Measure::begin(self, kind)));
     }
 
     /// The same client for one of many requests at once, with its own patience.
@@ -74,6 +90,7 @@ impl Client {
             hop: self.hop.clone(),
             patience,
             socket: None,
+            measure: Cell::default(),
         }
     }
 }

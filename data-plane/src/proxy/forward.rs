@@ -142,7 +142,7 @@ impl Dispatch<'_, '_> {
 
     fn repeats(&mut self) {
         self.turn.repeats = self.turn.repeats.saturating_add(1);
-        Counters::count(&self.worker.counters.retries);
+        self.worker.retried(Some(&self.turn.balancer.subject));
     }
 
     /// The next server in rotation that was not tried.

@@ -50,6 +50,7 @@ use http::header::{CONNECTION, SET_COOKIE, UPGRADE};
 use http::response::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 
+pub(crate) use self::connection::Client;
 pub(crate) use self::copies::Burden;
 pub(crate) use self::entrypoint::accept;
 pub(crate) use self::explain::{Own, explain};
@@ -62,7 +63,6 @@ use self::arrival::{Passage, Pause};
 use self::body::{Exchange, RequestBody, ResponseBody};
 use self::coding::EncodedBody;
 use self::connect::Leftover;
-use self::connection::Client;
 use self::error::ProxyError;
 use self::forward::Reply;
 use self::head::Head;
@@ -70,6 +70,7 @@ use self::server_body::ServerBody;
 use crate::balance::Turn;
 use crate::middleware::{Around, Hold, Middleware, Recall};
 use crate::routing::{Intake, Route, Stage};
+use crate::stats::{Attempt, Tally, Unanswered};
 
 /// What rules see of a request that passes the gate.
 pub(crate) fn head_of(parts: http::request::Parts, peer: std::net::IpAddr) -> Option<Head> {
@@ -104,13 +105,19 @@ async fn handle(
 ) -> Response<ResponseBody> {
     client.patience.enter(Phase::Serving);
     let mut record = Record::begin(&client, &request);
-    let answering = AssertUnwindSafe(answer(&client, request, fragment, record.as_deref_mut()));
-    let mut answer = match answering.catch_unwind().await {
+    let unanswered = Unanswered(&client);
+    let mut routed = None;
+    let record_in = record.as_deref_mut();
+    let answering = answer(&client, request, fragment, &mut routed, record_in);
+    let mut answer = match AssertUnwindSafe(answering).catch_unwind().await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => Answer::from_error(&client, None, &error),
         Err(_panic) => Answer::from_error(&client, None, &ProxyError::Internal),
     };
-    client.worker.counters.answered(answer.parts.status);
+    let parts = &answer.parts;
+    let tally = Tally::begin(&client, routed.as_deref(), parts.status, &parts.headers);
+    drop(unanswered);
+    client.worker.answered(parts.status, answer.reason);
     // What is left of an unread body must not be taken for the next request.
     if answer.parts.status != StatusCode::SWITCHING_PROTOCOLS
         && (client.worker.draining.get()
@@ -129,6 +136,7 @@ async fn handle(
     let mut exchange = Exchange::new(&client.patience, record);
     let holds = answer.parts.extensions.remove::<Holds>();
     exchange.hold(holds);
+    exchange.count(tally);
     let body = match answer.payload {
         Payload::Own(bytes) => ResponseBody::own(bytes, exchange),
         Payload::Server(body) => ResponseBody::server(body, exchange),
@@ -141,7 +149,7 @@ async fn handle(
 /// Answers what could not be read as a request.
 fn refuse(client: &Client, error: &ProxyError) -> Response<ResponseBody> {
     let answer = Answer::from_error(client, None, error);
-    client.worker.counters.answered(answer.parts.status);
+    client.worker.answered(answer.parts.status, answer.reason);
     let (parts, body) = (answer.parts, error.answer().1);
     let mut record = Record::of_client(client);
     if let Some(record) = &mut record {
@@ -156,6 +164,7 @@ async fn answer(
     client: &Rc<Client>,
     request: Request<RequestBody>,
     fragment: bool,
+    routed: &mut Option<Arc<Route>>,
     mut record: Option<&mut Record>,
 ) -> Result<Answer, ProxyError> {
     #[cfg(test)]
@@ -174,6 +183,13 @@ async fn answer(
         Ok::<_, ProxyError>(arrival.map(|mut arrival| {
             arrival.enter(entry_point, &client.hop);
             let route = table.find(&client.entry_point, &arrival.head).cloned();
+            let counted = match &route {
+                Some(route) => route.is_counted(entry_point, table.metrics()),
+                None => entry_point.switches().counts(),
+            };
+            if counted {
+                client.count(&arrival.head, table.metrics());
+            }
             if let Some(record) = record.as_deref_mut() {
                 record.arrived(table, entry_point, &mut arrival.head, route.as_ref());
             }
@@ -183,17 +199,17 @@ async fn answer(
     let Some((mut arrival, route)) = arrived? else {
         return Ok(Answer::own(StatusCode::OK));
     };
-    let route = route.ok_or(ProxyError::NoRoute)?;
-    arrival::guard_loop(&route, &mut arrival.head)?;
+    let route = routed.insert(route.ok_or(ProxyError::NoRoute)?);
+    arrival::guard_loop(route, &mut arrival.head)?;
     let onward = Onward {
         body,
         upgrade: arrival.upgrade,
         expects_continue: arrival.expects_continue,
     };
     if let Some(record) = record.as_deref_mut() {
-        record.enters_router(&route);
+        record.enters_router(route);
     }
-    let stage = Stage::of(&route);
+    let stage = Stage::of(route);
     Ok(through(client, stage, 0, arrival.head, onward, record).await)
 }
 
@@ -410,11 +426,15 @@ async fn to_server(
     if let Some(answer) = arrival::depart(turn.balancer, &mut head, draining) {
         return Ok(Answer::from_middleware(client, route, answer));
     }
+    let mut attempt = Attempt::begin(client, turn.balancer, &head.method, body.at_hand());
     let (worker, socket) = (&client.worker, client.socket.as_deref());
     if let Some(record) = record.as_deref_mut() {
         record.asks(&mut head);
     }
     let reply = forward::forward(worker, &mut turn, head, body, expects_continue, socket).await;
+    if let (Some(attempt), Err(error)) = (&mut attempt, &reply) {
+        attempt.failed(error.status());
+    }
     if let Some(record) = record.as_deref_mut() {
         record.retries = record.retries.saturating_add(turn.repeats);
         if let Err(error) = &reply {
@@ -426,6 +446,9 @@ async fn to_server(
         mut body,
         server,
     } = reply?;
+    if let Some(attempt) = &mut attempt {
+        attempt.answered(&server, parts.status, &parts.headers);
+    }
     if let Some(record) = record {
         record.answered(turn.balancer, &server, parts.status, &parts.headers);
     }
@@ -434,6 +457,7 @@ async fn to_server(
         .headers
         .extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
     body.count(turn.into_load());
+    body.measure(attempt);
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return switch(client, parts, body, upgrade.as_ref());
     }

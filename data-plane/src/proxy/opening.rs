@@ -67,7 +67,7 @@ pub(crate) async fn serve(
     peer: SocketAddr,
 ) {
     let patience = Rc::new(Patience::new(worker.clock.clone()));
-    let registration = worker.register(&patience);
+    let registration = worker.register(&entry_point, &patience);
     // A future of its own: it is gone when requests are served.
     let opened = open(worker, entry_point, tcp, peer, patience).await;
     match opened {

@@ -16,6 +16,7 @@ use super::connect::Leftover;
 use super::pool::Lease;
 use super::server_connection::{Http1Exchange, UpstreamError};
 use crate::balance::InFlight;
+use crate::stats::Attempt;
 
 /// A server's response body.
 pub(crate) struct ServerBody {
@@ -24,6 +25,8 @@ pub(crate) struct ServerBody {
     source: Source,
     /// Counts the request as under way.
     load: Option<InFlight>,
+    /// Counts it once it is over.
+    attempt: Option<Attempt>,
 }
 
 enum Source {
@@ -40,6 +43,7 @@ impl ServerBody {
             first: None,
             source: Source::Http1(Box::new((exchange, lease))),
             load: None,
+            attempt: None,
         };
         body.settle();
         body
@@ -50,6 +54,7 @@ impl ServerBody {
             first: None,
             source: Source::Http2(incoming),
             load: None,
+            attempt: None,
         };
         // A head alone stays one: to gRPC an empty body behind it is something else.
         body.settle();
@@ -61,10 +66,15 @@ impl ServerBody {
         self.load = load.filter(|_| !matches!(self.source, Source::Done));
     }
 
+    /// Counts the request when the body has ended.
+    pub(crate) fn measure(&mut self, attempt: Option<Attempt>) {
+        self.attempt = attempt.filter(|_| !matches!(self.source, Source::Done));
+    }
+
     /// The server's socket, after a switch of protocols.
     pub(crate) fn into_leftover(self) -> Option<Leftover> {
         match self.source {
-            Source::Http1(http1) => Some(http1.0.into_leftover(self.load)),
+            Source::Http1(http1) => Some(http1.0.into_leftover(self.load, self.attempt)),
             Source::Http2(_) | Source::Done => None,
         }
     }
@@ -121,6 +131,7 @@ impl ServerBody {
             return;
         }
         self.load = None;
+        self.attempt = None;
         if let Source::Http1(http1) = std::mem::replace(&mut self.source, Source::Done) {
             let (exchange, lease) = *http1;
             if let Some(connection) = exchange.into_connection() {
@@ -150,6 +161,13 @@ impl Body for ServerBody {
                 frame.map(|frame| frame.map_err(UpstreamError::from))
             }
         };
+        if let (Some(attempt), Some(Ok(frame))) = (&mut this.attempt, &frame) {
+            match (frame.data_ref(), frame.trailers_ref()) {
+                (Some(data), _) => attempt.sent(data.len()),
+                (_, Some(trailers)) => attempt.trailers(trailers),
+                _ => {}
+            }
+        }
         this.settle();
         Poll::Ready(frame)
     }

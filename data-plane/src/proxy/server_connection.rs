@@ -28,6 +28,7 @@ use super::headers::tokens;
 use super::outbox::Outbox;
 use crate::balance::InFlight;
 use crate::http1::{self, Decoded, Decoder, Framing, FramingError, HeadError};
+use crate::stats::Attempt;
 
 /// 1xx responses before the response.
 const MAX_INFORMATIONAL: usize = 32;
@@ -312,9 +313,14 @@ impl Http1Exchange {
     }
 
     /// The socket, after a switch of protocols.
-    pub(crate) fn into_leftover(self, load: Option<InFlight>) -> Leftover {
+    pub(crate) fn into_leftover(
+        self,
+        load: Option<InFlight>,
+        attempt: Option<Attempt>,
+    ) -> Leftover {
         Leftover {
             load,
+            attempt,
             stream: self.connection.stream,
             early: self.connection.read.freeze(),
         }

@@ -20,6 +20,7 @@ where
         stream: mut server,
         early: answer,
         load: _load,
+        attempt: _attempt,
     } = server;
     if !answer.is_empty() {
         client.write_all(&answer).await?;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use fairway_proto::discovery::v1 as wire;
 
@@ -9,6 +10,7 @@ use super::intake::Intake;
 use super::network::{Network, NetworkError};
 use super::switches::Switches;
 use super::terms::Terms;
+use crate::stats::Subject;
 
 /// An address every proxy listens on.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct EntryPoint {
     middlewares: Box<[String]>,
     proxy_protocol: Option<Trust>,
     http2: Http2Limits,
+    /// Whom its requests are counted for.
+    pub(crate) subject: Arc<Subject>,
     switches: Switches,
 }
 
@@ -78,6 +82,7 @@ impl EntryPoint {
             terms: Terms::build(spec),
             switches: Switches::build(spec.observability.as_ref()),
             middlewares: spec.middlewares.clone().into(),
+            subject: Subject::new(name),
         })
     }
 

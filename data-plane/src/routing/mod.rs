@@ -27,6 +27,7 @@ mod terms;
 
 use std::sync::Arc;
 
+use fairway_metrics::{Scope, Series};
 use fairway_proto::discovery::v1 as wire;
 
 use self::build::Parts;
@@ -41,6 +42,7 @@ use crate::access_log::AccessLog;
 use crate::balance::{LoadBalancer, Roster, Server};
 use crate::middleware::Share;
 use crate::proxy::head::Head;
+use crate::stats::MetricsOptions;
 use crate::trace::Tracing;
 
 /// Everything a proxy serves, at one version. Immutable.
@@ -52,6 +54,8 @@ pub(crate) struct RouteTable {
     /// What the next table is built from, together with the next mirror.
     parts: Parts,
     roster: Roster,
+    /// How requests are counted.
+    metrics: Arc<MetricsOptions>,
     /// Of this proxy in what limits let through; the same in every table.
     share: Arc<Share>,
     /// The servers of `api@internal`: no update says where they are.
@@ -138,6 +142,27 @@ impl RouteTable {
     /// Every service with servers of its own.
     pub(crate) fn balancers(&self) -> impl Iterator<Item = &LoadBalancer> {
         self.parts.balancers()
+    }
+
+    /// How requests are counted.
+    pub(crate) fn metrics(&self) -> &Arc<MetricsOptions> {
+        &self.metrics
+    }
+
+    /// Is what this series is about in service?
+    pub(crate) fn has(&self, series: &Series) -> bool {
+        let name = series.name.as_str();
+        match series.scope {
+            Scope::EntryPoint => self.entry_point(name).is_some(),
+            Scope::Router => self.parts.router_leads_to(name, &series.part),
+            Scope::Service => self.has_service(name),
+            Scope::Server => self.parts.has_server(name, &series.part),
+        }
+    }
+
+    /// Is there a service of this name?
+    pub(crate) fn has_service(&self, name: &str) -> bool {
+        self.parts.has_service(name)
     }
 
     /// The part of this proxy in what all of them together may let through.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::entry_point::EntryPoint;
 use super::matcher::Matcher;
 use super::switches::Switches;
 use crate::balance::{Behind, Service};
 use crate::middleware::Middleware;
+use crate::stats::{MetricsOptions, Subject};
 
 /// A router in service.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub(crate) struct Route {
     /// Outermost first.
     pub(crate) middlewares: Box<[Arc<Middleware>]>,
     pub(crate) service: Arc<Service>,
+    /// Whom its requests are counted for.
+    pub(crate) subject: Arc<Subject>,
     /// Value of `X-Traefik-Router` that is refused when it comes in and set when
     /// the request goes out.
     pub(crate) loop_guard: Option<HeaderValue>,
@@ -61,6 +65,12 @@ impl<'r> Stage<'r> {
 }
 
 impl Route {
+    /// Are its requests counted at this entry point?
+    pub(crate) fn is_counted(&self, at: &EntryPoint, options: &MetricsOptions) -> bool {
+        self.switches.or(at.switches()).counts()
+            && (options.internals || !self.service.is_internal())
+    }
+
     /// The rule for people: as written, unless a secret may stand in it.
     pub(crate) fn rule_shown(&self) -> String {
         if self.matcher.has_secret() {

@@ -6,6 +6,7 @@ use fairway_proto::discovery::v1 as wire;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Switches {
     access_logs: Option<bool>,
+    metrics: Option<bool>,
     tracing: Option<bool>,
     /// Spans of every step.
     detailed: Option<bool>,
@@ -18,6 +19,7 @@ impl Switches {
         };
         Self {
             access_logs: spec.access_logs,
+            metrics: spec.metrics,
             tracing: spec.tracing,
             detailed: match spec.trace_verbosity() {
                 wire::TraceVerbosity::Unspecified => None,
@@ -31,6 +33,7 @@ impl Switches {
     pub(crate) fn or(self, above: Self) -> Self {
         Self {
             access_logs: self.access_logs.or(above.access_logs),
+            metrics: self.metrics.or(above.metrics),
             tracing: self.tracing.or(above.tracing),
             detailed: self.detailed.or(above.detailed),
         }
@@ -39,6 +42,11 @@ impl Switches {
     /// Requests are logged.
     pub(crate) fn logs(self) -> bool {
         self.access_logs.unwrap_or(true)
+    }
+
+    /// Requests are counted.
+    pub(crate) fn counts(self) -> bool {
+        self.metrics.unwrap_or(true)
     }
 
     /// Requests have spans.

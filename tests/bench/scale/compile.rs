@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fairway_control::compile::{self, Compiled, Input};
-use fairway_control::config::{EntryPointOptions, InternalServices, ObservabilityOptions};
+use fairway_control::config::{
+    EntryPointOptions, InternalServices, MetricsOptions, ObservabilityOptions,
+};
 use fairway_control::model::ServersTransport;
 use fairway_control::provider::docker::{
     Container, DockerOptions, Network, Port, PortType, State, Surroundings, assemble,
@@ -127,6 +129,7 @@ fn of_state(state: Arc<fairway_control::model::ProviderState>) -> Compiled {
         entry_points: &BTreeMap::from([("web".to_owned(), web)]),
         closed_entry_points: &BTreeMap::new(),
         internal_services: InternalServices::default(),
+        metrics: &MetricsOptions::default(),
         servers_transport: &ServersTransport::default(),
         observability: &ObservabilityOptions::default(),
         providers: &BTreeMap::from([("docker".to_owned(), state)]),

@@ -1,6 +1,6 @@
 //! The proxies of a world.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::World;
 
@@ -34,6 +34,7 @@ impl World {
         let config = fairway_proxy::Config {
             control_planes: vec![format!("http://{}", self.line.address())],
             bind_address: Some(bind_address),
+            admin_address: Some(SocketAddr::new(bind_address, self.admin_port).to_string()),
             workers: 1,
             timeouts: self.timeouts,
             drain: self.drain,
@@ -58,6 +59,11 @@ impl World {
             self.subnet
                 .host(u8::try_from(proxy + 2).expect("fewer than 250 proxies")),
         )
+    }
+
+    /// Where the admin server of a proxy listens.
+    pub fn admin_of(&self, proxy: usize) -> SocketAddr {
+        SocketAddr::new(self.bind_address(proxy), self.admin_port)
     }
 
     /// Port of the entry point `http`.

@@ -2,6 +2,7 @@
 
 mod docker;
 mod entrypoint;
+mod metrics;
 mod observability;
 mod servers_transport;
 
@@ -18,7 +19,7 @@ use super::source::Outside;
 use super::vocabulary::Effect;
 use super::{
     API_ENTRY_POINT, ApiOptions, Command, ConfigError, EntryPointOptions, LabelFiles, LogFormat,
-    LogLevel, LogOptions, StaticConfig, address,
+    LogLevel, LogOptions, MetricsOptions, StaticConfig, address,
 };
 use crate::check::{CheckOptions, DiffOptions};
 use crate::explain::ExplainOptions;
@@ -135,6 +136,7 @@ struct Draft {
     entry_points: BTreeMap<String, Entry>,
     api: Option<ApiOptions>,
     ping: bool,
+    metrics: MetricsOptions,
     log: LogOptions,
     grpc: SocketAddr,
     transport: ServersTransport,
@@ -169,6 +171,7 @@ impl Draft {
             entry_points: BTreeMap::new(),
             api: None,
             ping: false,
+            metrics: MetricsOptions::default(),
             log: LogOptions::default(),
             grpc: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), DEFAULT_GRPC_PORT),
             transport: ServersTransport::default(),
@@ -221,6 +224,7 @@ impl Draft {
                 self.observability.assign(it)?;
             }
             path if path.starts_with("providers.file") => self.assign_file(it)?,
+            path if path.starts_with("metrics.") => metrics::assign(&mut self.metrics, it)?,
             path if path.starts_with("entryPoints.") => self.assign_entry_point(it)?,
             _ => {}
         }
@@ -320,6 +324,9 @@ impl Draft {
         let docker = docker.transpose()?.flatten();
         let file = self.file.take().filter(|file| !file.off);
         let file = file.map(|file| file.finish(self.rule_syntax)).transpose()?;
+        if let Some(prometheus) = &mut self.metrics.prometheus {
+            metrics::find_entry_point(prometheus, &self.entry_points, &mut self.warnings);
+        }
         self.add_default_entry_points();
         for entry in self.entry_points.values_mut() {
             let forwarded = &mut entry.options.forwarded_headers;
@@ -364,6 +371,7 @@ impl Draft {
             closed_entry_points,
             api: self.api,
             ping: self.ping,
+            metrics: self.metrics,
             log: self.log,
             grpc_address: self.grpc,
             servers_transport: self.transport,
@@ -381,7 +389,10 @@ impl Draft {
             let (name, address) = DEFAULT_ENTRY_POINT;
             address.clone_into(&mut self.entry_point(name).options.address);
         }
-        if self.ping || self.api.as_ref().is_some_and(|api| api.insecure) {
+        let prometheus = self.metrics.prometheus.as_ref();
+        let scraped =
+            prometheus.is_some_and(|it| !it.manual_routing && it.entry_point == API_ENTRY_POINT);
+        if self.ping || scraped || self.api.as_ref().is_some_and(|api| api.insecure) {
             let address = &mut self.entry_point(API_ENTRY_POINT).options.address;
             if address.is_empty() {
                 DEFAULT_API_ADDRESS.clone_into(address);

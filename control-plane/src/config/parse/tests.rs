@@ -170,11 +170,77 @@ fn mistakes_are_named_with_what_would_work() {
 }
 
 #[test]
+fn metrics_are_served_where_they_are_asked_for() {
+    let config = parse(&["--providers.docker", "--metrics.prometheus"]).unwrap();
+    assert_eq!(config.metrics.scraped_at(), Some("traefik"));
+    assert_eq!(config.api_address(), Some(":8080"));
+    let config = parse(&[
+        "--providers.docker",
+        "--metrics.addInternals",
+        "--metrics.prometheus.buckets=0.25, 0.5,1",
+        "--metrics.prometheus.addEntryPointsLabels=false",
+        "--metrics.prometheus.addRoutersLabels",
+        "--metrics.prometheus.headerLabels.tenant=X-Tenant",
+        "--metrics.prometheus.entryPoint=Scrape",
+        "--entrypoints.scrape.address=:9191",
+    ])
+    .unwrap();
+    assert_eq!(config.metrics.scraped_at(), Some("scrape"));
+    assert_eq!(config.api_address(), None, "the proxies serve it");
+    assert!(config.metrics.add_internals && config.internal_services().prometheus);
+    let prometheus = config.metrics.prometheus.unwrap();
+    assert_eq!(
+        prometheus.buckets,
+        [250, 500, 1000].map(Duration::from_millis)
+    );
+    let shown = prometheus.shown();
+    assert!(!shown.entry_points && shown.routers && shown.services);
+    assert_eq!(shown.header_labels, ["tenant"]);
+    for flags in [
+        &["--metrics.prometheus=false"][..],
+        &["--metrics.prometheus.manualRouting"],
+    ] {
+        let flags = [&["--providers.docker"], flags].concat();
+        assert_eq!(parse(&flags).unwrap().metrics.scraped_at(), None);
+    }
+    let config = parse(&["--providers.docker", "--metrics.prometheus.entryPoint=gone"]).unwrap();
+    assert_eq!(config.metrics.scraped_at(), None);
+    let [told] = &config.warnings[..] else {
+        panic!("{:?}", config.warnings);
+    };
+    assert_eq!(
+        told.message,
+        "/metrics is not served: there is no entry point gone"
+    );
+}
+
+#[test]
+fn metrics_that_cannot_be_are_refused() {
+    for (flag, expected) in [
+        ("--metrics.prometheus.buckets=0.1,x", "numbers of seconds"),
+        ("--metrics.prometheus.buckets=0", "numbers of seconds"),
+        ("--metrics.prometheus.buckets=", "numbers of seconds"),
+        ("--metrics.prometheus.headerLabels.code=X-A", "none of code"),
+        (
+            "--metrics.prometheus.headerLabels.a-b=X-A",
+            "letters, digits",
+        ),
+        (
+            "--metrics.prometheus.headerLabels.a=X A",
+            "name of a header",
+        ),
+    ] {
+        let error = parse(&["--providers.docker", flag]).unwrap_err();
+        assert!(error.to_string().contains(expected), "{flag}: {error}");
+    }
+}
+
+#[test]
 fn flags_of_traefik_without_effect_are_warnings() {
     let config = parse(&[
         "--providers.docker",
         "--accesslog.otlp.http.endpoint=http://c:4318",
-        "--metrics.prometheus=true",
+        "--metrics.statsD.address=127.0.0.1:8125",
         "--certificatesresolvers.le.acme.email=a@b",
         "--certificatesresolvers.le.acme.tlschallenge",
         "--global.sendAnonymousUsage=false",
@@ -196,10 +262,9 @@ fn flags_of_traefik_without_effect_are_warnings() {
         messages,
         [
             "flag --accesslog.otlp.http.endpoint has no effect yet",
-            "flag --metrics.prometheus has no effect yet",
+            "flag --metrics.statsD.address has no effect yet",
             "flag --certificatesresolvers.le.acme.email has no effect yet",
             "flag --certificatesresolvers.le.acme.tlschallenge has no effect yet",
-            "flag --metrics has no effect yet",
             "flag --ocsp has no effect yet",
             "flag --providers.redis.endpoints has no effect yet",
             "flag --tcpServersTransport.dialTimeout has no effect yet",

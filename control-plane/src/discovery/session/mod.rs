@@ -192,6 +192,8 @@ impl Session {
                         Some(Message::Stats(report)) => {
                             self.stats.take(&identity.node.instance_id, report);
                         }
+                        // Of a newer proxy.
+                        None => debug!("a proxy said something that is not known here"),
                         message => self.take_in(identity, &mut baseline, message)?,
                     },
                 },

@@ -23,6 +23,7 @@ mod merge;
 mod picture;
 mod reply;
 mod site;
+mod vitals;
 mod watch;
 
 pub use access::{Access, ApiVersion, Credentials};
@@ -32,6 +33,7 @@ pub(crate) use container::normalize;
 pub use container::{Container, Health, Network, Port, PortType, State};
 pub use default_rule::{DefaultRule, DefaultRuleError};
 pub use endpoint::{Endpoint, EndpointError};
+pub use vitals::DockerVitals;
 pub use watch::run;
 
 use crate::rule::RuleSyntax;

@@ -27,6 +27,7 @@ use super::super::{DiscoveryConfig, DiscoveryStatus, Listeners, run};
 use crate::proxy::head::tests::head;
 use crate::routing::RouteTable;
 use crate::routing::fixture::*;
+use crate::stats::Collector;
 
 /// Long enough for any machine, and only waited for when a test fails.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -120,10 +121,18 @@ impl Stream {
     }
 
     async fn hear(&mut self) -> Message {
-        let message = timeout(PATIENCE, self.messages.message())
-            .await
-            .expect("an answer");
-        message.unwrap().unwrap().message.unwrap()
+        let message = timeout(PATIENCE, self.next()).await.expect("an answer");
+        message.unwrap().unwrap()
+    }
+
+    /// The next message that is not about what was counted.
+    pub(super) async fn next(&mut self) -> Result<Option<Message>, Status> {
+        loop {
+            match self.messages.message().await?.map(|it| it.message.unwrap()) {
+                Some(Message::Stats(_)) => {}
+                message => return Ok(message),
+            }
+        }
     }
 
     pub(super) async fn ack(&mut self) -> Ack {
@@ -143,9 +152,7 @@ impl Stream {
 
     /// The proxy ends the stream.
     pub(super) async fn is_left(&mut self) {
-        let message = timeout(PATIENCE, self.messages.message())
-            .await
-            .expect("an end");
+        let message = timeout(PATIENCE, self.next()).await.expect("an end");
         assert!(!matches!(message, Ok(Some(_))), "{message:?}");
     }
 }
@@ -203,6 +210,7 @@ impl Proxy {
             },
             access_log: None,
             draining: watch::channel(false).1,
+            collector: Arc::new(Collector::new(Vec::new(), Arc::clone(&table))),
         };
         let listeners: Arc<dyn Listeners> = Arc::clone(&doorman) as _;
         let task = tokio::spawn(run(config, Arc::clone(&table), listeners, sender));

@@ -53,7 +53,7 @@ async fn an_update_is_acknowledged_only_when_it_is_in_service() {
     let mut stream = control_plane.accept().await;
     let closed = proxy.doorman.gate.acquire().await.unwrap();
     stream.send(snapshot("v1", base())).await;
-    let early = timeout(Duration::from_millis(200), stream.messages.message()).await;
+    let early = timeout(Duration::from_millis(200), stream.next()).await;
     assert!(early.is_err(), "acknowledged before the listeners are open");
     assert!(proxy.serves("one.test"));
     assert!(!proxy.status.borrow().ever_applied);

@@ -13,6 +13,7 @@ mod lifecycle;
 mod proxy_protocol;
 mod refusal;
 mod service;
+mod stats;
 mod switch;
 mod truth;
 mod whole;

@@ -31,6 +31,7 @@ use crate::access_log::AccessLog;
 use crate::balance::{LoadBalancer, Roster, Service, Transport};
 use crate::discovery::Mirror;
 use crate::middleware::Middleware;
+use crate::stats::MetricsOptions;
 use crate::trace::Tracing;
 
 /// Everything that was built, by name.
@@ -50,6 +51,23 @@ impl Parts {
     pub(super) fn balancers(&self) -> impl Iterator<Item = &LoadBalancer> {
         let services = self.services.values();
         services.filter_map(|part| part.built.load_balancer())
+    }
+
+    /// Is there a router of this name, and does it lead to this service?
+    pub(super) fn router_leads_to(&self, name: &str, service: &str) -> bool {
+        let route = self.routes.get(name);
+        route.is_some_and(|part| part.built.subject.part == service)
+    }
+
+    pub(super) fn has_service(&self, name: &str) -> bool {
+        self.services.contains_key(name)
+    }
+
+    /// Has the service a server of this id?
+    pub(super) fn has_server(&self, service: &str, server: &str) -> bool {
+        let service = self.services.get(service);
+        let balancer = service.and_then(|part| part.built.load_balancer());
+        balancer.is_some_and(|it| it.servers().iter().any(|it| it.id == server))
     }
 }
 
@@ -122,6 +140,7 @@ pub(crate) fn build(mirror: &Mirror, previous: &RouteTable) -> (RouteTable, Vec<
         listings,
         roster: roster.only(in_service(&parts)),
         parts,
+        metrics: metrics(mirror, previous),
         share: Arc::clone(&previous.share),
         control_planes: Arc::clone(&previous.control_planes),
         access_log,
@@ -146,6 +165,20 @@ fn entry_points(
             _ => Err(BuildError::Mismatch),
         },
     )
+}
+
+/// As the entry points say; it is the same at all of them.
+fn metrics(mirror: &Mirror, previous: &RouteTable) -> Arc<MetricsOptions> {
+    let mut entry_points = mirror.of_kind(ResourceKind::EntryPoint);
+    let said = entry_points.find_map(|(_, resource)| match &resource.spec {
+        Some(Spec::EntryPoint(spec)) => spec.metrics.as_ref(),
+        _ => None,
+    });
+    let options = said.map(MetricsOptions::build).unwrap_or_default();
+    match options == *previous.metrics {
+        true => Arc::clone(&previous.metrics),
+        false => Arc::new(options),
+    }
 }
 
 fn middlewares(
@@ -229,9 +262,10 @@ fn tracings(
     )
 }
 
-/// With the servers of the API, which only the proxy knows.
+/// With the servers of the API and of the metrics, which only the proxy knows.
 fn located<'s>(spec: &'s wire::Service, control_planes: &[wire::Server]) -> Cow<'s, wire::Service> {
-    if spec.internal() != wire::Internal::Api {
+    let at_control_plane = [wire::Internal::Api, wire::Internal::Prometheus];
+    if !at_control_plane.contains(&spec.internal()) {
         return Cow::Borrowed(spec);
     }
     let unavailable_reason = match control_planes {

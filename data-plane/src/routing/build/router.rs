@@ -13,6 +13,7 @@ use super::{Part, Parts, PartsOf, rejection};
 use crate::balance::Service;
 use crate::discovery::Mirror;
 use crate::middleware::Middleware;
+use crate::stats::Subject;
 
 pub(super) struct Routers<'b> {
     pub(super) mirror: &'b Mirror,
@@ -58,6 +59,7 @@ impl Routers<'_> {
         });
         let middlewares = middlewares.collect::<Result<_, BuildError>>()?;
         Ok(Route {
+            subject: subject(name, &router.service, self.known.get(name)),
             name: name.to_owned(),
             rule: router.rule.clone(),
             priority: router.priority,
@@ -145,6 +147,7 @@ fn last_good(known: &Part<Route>, parts: &Parts) -> Part<Route> {
         priority: route.priority,
         middlewares: middlewares.collect(),
         service: Arc::clone(service),
+        subject: Arc::clone(&route.subject),
         loop_guard: route.loop_guard.clone(),
         switches: route.switches,
         matcher: Arc::clone(&route.matcher),
@@ -170,6 +173,13 @@ fn matcher(router: &Router, known: Option<&Part<Route>>) -> Result<Arc<Matcher>,
         Some(known) => Ok(Arc::clone(&known.built.matcher)),
         None => Ok(Arc::new(Matcher::compile(rule)?)),
     }
+}
+
+/// Whom requests are counted for: another one when the service is.
+fn subject(name: &str, service: &str, known: Option<&Part<Route>>) -> Arc<Subject> {
+    let known = known.map(|known| &known.built.subject);
+    let same = known.filter(|known| known.part == service);
+    same.map_or_else(|| Subject::router(name, service), Arc::clone)
 }
 
 fn loop_guard(router: &Router) -> Result<Option<HeaderValue>, BuildError> {

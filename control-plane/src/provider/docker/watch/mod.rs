@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::DockerOptions;
 use super::engine::{DockerEngine, Engine};
 use super::picture::Picture;
+use super::{DockerOptions, DockerVitals};
 use crate::model::ProviderState;
 use crate::provider::Backoff;
 use publisher::Publisher;
@@ -24,9 +24,13 @@ const WELL: Duration = Duration::from_secs(2);
 
 /// Watches an engine for ever and publishes what its containers declare; the
 /// channel holds `None` until the first complete list. Ends when it is dropped.
-pub async fn run(options: DockerOptions, out: watch::Sender<Option<Arc<ProviderState>>>) {
+pub async fn run(
+    options: DockerOptions,
+    out: watch::Sender<Option<Arc<ProviderState>>>,
+    vitals: DockerVitals,
+) {
     let target = options.access.clone();
-    follow::<DockerEngine>(options, &target, out).await;
+    follow::<DockerEngine>(options, &target, out, vitals).await;
 }
 
 /// [`run`] for any engine.
@@ -34,9 +38,10 @@ async fn follow<E: Engine>(
     options: DockerOptions,
     target: &E::Target,
     out: watch::Sender<Option<Arc<ProviderState>>>,
+    vitals: DockerVitals,
 ) {
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(4));
-    let mut publisher = Publisher::new(options.clone(), out);
+    let mut publisher = Publisher::new(options.clone(), out, vitals);
     let mut picture = Picture::new(options.clone());
     loop {
         let begun = Instant::now();

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::super::debounce::Debounce;
 use super::super::picture::Picture;
-use super::super::{DockerOptions, Surroundings, assemble};
+use super::super::{DockerOptions, DockerVitals, Surroundings, assemble};
 use crate::model::{Diagnostic, Occurrence, ProviderState};
 
 /// Occurrences that are kept.
@@ -27,6 +27,7 @@ pub(super) struct Publisher {
     urgent: bool,
     /// Assembling takes at most half of the time.
     rest_until: Instant,
+    pub(super) vitals: DockerVitals,
     /// What has happened lately, to containers by their ids or, once known, names.
     occurrences: VecDeque<Occurrence>,
     /// Of the last occurrence.
@@ -37,6 +38,7 @@ impl Publisher {
     pub(super) fn new(
         options: DockerOptions,
         out: watch::Sender<Option<Arc<ProviderState>>>,
+        vitals: DockerVitals,
     ) -> Self {
         Self {
             options,
@@ -46,6 +48,7 @@ impl Publisher {
             debounce: Debounce::default(),
             urgent: false,
             rest_until: Instant::now(),
+            vitals,
             occurrences: VecDeque::new(),
             number: 0,
         }

@@ -238,6 +238,7 @@ impl<'a, E: Engine> Session<'a, E> {
     fn event(&mut self, event: Event) {
         let now = Instant::now();
         tracing::trace!(provider = "docker", ?event, "event");
+        self.publisher.vitals.event();
         if let Some((container, action)) = event.occurrence() {
             self.publisher.note(container, action, self.picture);
         }
@@ -282,6 +283,7 @@ impl<'a, E: Engine> Session<'a, E> {
         }
         self.doubted = false;
         self.listed.get_or_insert(now);
+        self.publisher.vitals.synced();
         self.waiting.extend(self.picture.ask());
         self.publisher.mark(now);
         self.resolve_host();

@@ -102,7 +102,9 @@ impl Harness {
         let truth = Arc::new(Mutex::new(truth));
         let (sender, out) = watch::channel(None);
         let target = Arc::clone(&truth);
-        let provider = tokio::spawn(async move { follow::<Fake>(options, &target, sender).await });
+        let provider = tokio::spawn(async move {
+            follow::<Fake>(options, &target, sender, DockerVitals::default()).await
+        });
         Self {
             truth,
             out,
