@@ -1,4 +1,4 @@
-//! `/api/stats`: rates and latencies. Not Traefik's; `docs/api.md` has the fields.
+//! `/api/stats`: rates and latencies. Not Traefik's; `docs/metrics.md` has the fields.
 
 use std::collections::BTreeMap;
 
