@@ -141,3 +141,41 @@ async fn every_kind_of_service_has_traefiks_fields() {
     let none = ask(&world, "/api/certificates").await;
     assert_eq!((none.status(), none.text().as_str()), (200, "[]"));
 }
+
+const DRESSED: &str = "\
+http:
+  routers:
+    plain: {rule: 'Host(`plain.test`, `other.test`)', ruleSyntax: v2, service: dressed}
+  services:
+    dressed:
+      loadBalancer: {servers: [{url: 'http://127.0.0.1:9'}]}
+      middlewares: [note]
+  middlewares:
+    note: {headers: {customRequestHeaders: {X-Note: noted}}}
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn middlewares_of_services_and_the_syntax_of_rules_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("routes.yml");
+    std::fs::write(&path, DRESSED).unwrap();
+    let flag = format!("--providers.file.filename={}", path.display());
+    let world = Setting::new().flag(&flag).start().await;
+    let router = || async {
+        let reply = ask(&world, "/api/http/routers/plain@file").await;
+        (reply.status() == 200).then_some(())
+    };
+    wait_for("the file's router", router).await;
+    let router: Value = read(&world, "/api/http/routers/plain@file").await;
+    assert_eq!(
+        (&router["ruleSyntax"], &router["status"]),
+        (&json!("v2"), &json!("enabled")),
+        "{router}"
+    );
+    let service: Value = read(&world, "/api/http/services/dressed@file").await;
+    assert_eq!(service["middlewares"], json!(["note@file"]), "{service}");
+    let note: Value = read(&world, "/api/http/middlewares/note@file").await;
+    // By the service that names it, and by the router whose requests pass it.
+    let users = json!(["dressed@file", "plain@file"]);
+    assert_eq!(note["usedBy"], users, "{note}");
+}
