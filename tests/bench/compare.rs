@@ -50,9 +50,10 @@ fn versions() -> anyhow::Result<String> {
         let (program, flag) = peer.program()?;
         let version = process::version(&program, flag)
             .with_context(|| format!("{} is missing: see docs/benchmarks.md", peer.name()))?;
-        writeln!(text, "* {version}")?;
+        // Some tell where they are.
+        writeln!(text, "* {}", version.replace(&program, peer.name()))?;
     }
-    for (tool, flag) in [("wrk", "-v"), ("h2load", "--version"), ("uname", "-sr")] {
+    for (tool, flag) in [("wrk", "-v"), ("h2load", "--version")] {
         let version = process::version(tool, flag)
             .with_context(|| format!("{tool} is missing: see docs/benchmarks.md"))?;
         writeln!(text, "* {version}")?;
