@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fairway_control::StaticConfig;
@@ -24,6 +25,8 @@ pub(super) struct ControlPlane {
     running: fairway_control::Running,
     docker: FakeDocker,
     subnet: Subnet,
+    /// Containers that have come so far, for their names.
+    passed: AtomicU64,
 }
 
 impl Ground {
@@ -90,6 +93,7 @@ impl ControlPlane {
             running,
             docker,
             subnet,
+            passed: AtomicU64::new(0),
         };
         let engine = plane.docker.engine();
         for (number, server) in servers.api.iter().enumerate() {
@@ -152,7 +156,8 @@ impl ControlPlane {
     pub(super) async fn change(&self) {
         let engine = self.docker.engine();
         let mut pace = tokio::time::interval(CHANGE);
-        for number in 0_u64.. {
+        loop {
+            let number = self.passed.fetch_add(1, Ordering::Relaxed);
             let name = format!("passing-{number}");
             // Nobody asks for it.
             let address = SocketAddr::from((self.subnet.host(30), 1));
@@ -168,7 +173,7 @@ impl ControlPlane {
         let name = format!("many-{first}");
         let service = format!("traefik.http.services.{name}.loadbalancer.server.port");
         let mut spec = ContainerSpec::new(&name)
-            .network_with_address("bench_default", ipv4(address))
+            .network_with_address(&format!("{name}_default"), ipv4(address))
             .label(&service, &address.port().to_string());
         for number in first..first + ROUTERS_EACH {
             let router = format!("traefik.http.routers.r{number}");
@@ -184,7 +189,7 @@ impl ControlPlane {
 fn container(name: &str, router: &str, address: SocketAddr, rule: &str) -> ContainerSpec {
     let port = format!("traefik.http.services.{router}.loadbalancer.server.port");
     ContainerSpec::new(name)
-        .network_with_address("bench_default", ipv4(address))
+        .network_with_address(&format!("{name}_default"), ipv4(address))
         .label(&format!("traefik.http.routers.{router}.rule"), rule)
         .label(&port, &address.port().to_string())
 }
